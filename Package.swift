@@ -1,0 +1,154 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// Products of other packages, named once.
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "towline",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "VODEvents", targets: ["VODEvents"]),
+        .library(name: "TowlineClient", targets: ["TowlineClient"]),
+        .executable(name: "towline", targets: ["towline"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // For receivers and callers: usable without the server.
+        .target(name: "VODEvents", dependencies: [crypto]),
+        .target(name: "VODSignatures", dependencies: [crypto]),
+        .target(name: "TowlineClient", dependencies: ["VODSignatures", asyncHTTPClient, nioCore, nioHTTP1]),
+
+        // Values and rules, and the seams to the outside.
+        .target(name: "TowlineCore", dependencies: []),
+        .target(name: "TowlineStore", dependencies: ["TowlineCore", crypto]),
+        .target(name: "CTowlineDisk"),
+        .target(name: "TowlineObjects", dependencies: ["CTowlineDisk", "TowlineCore", nioCore, nioPosix]),
+        .target(
+            name: "TowlineOutbound",
+            dependencies: [
+                "TowlineCore", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, logging,
+            ]
+        ),
+
+        // What stands behind the seams.
+        .target(name: "TowlineStoreSQLite", dependencies: ["TowlineStore", "TowlineCore", grdb, grdbSQLite, logging]),
+
+        // Engines.
+        .target(
+            name: "TowlineWorker",
+            dependencies: [
+                "TowlineCore", "TowlineStore", "TowlineObjects", "TowlineOutbound", logging, nioCore, nioHTTP1,
+                serviceLifecycle,
+            ]
+        ),
+        .target(
+            name: "TowlineDelivery",
+            dependencies: [
+                "TowlineCore", "TowlineStore", "TowlineOutbound", "VODEvents", logging, nioCore, nioHTTP1,
+                serviceLifecycle,
+            ]
+        ),
+
+        // What listens.
+        .target(
+            name: "TowlineAPI",
+            dependencies: [
+                "TowlineCore", "TowlineStore", "VODSignatures", hummingbird, httpTypes, logging, nioCore,
+            ]
+        ),
+        .target(
+            name: "TowlineConsole",
+            dependencies: ["TowlineCore", "TowlineStore", hummingbird, httpTypes, logging, nioCore]
+        ),
+
+        // Wiring and commands.
+        .target(
+            name: "TowlineServer",
+            dependencies: [
+                "TowlineAPI", "TowlineConsole", "TowlineCore", "TowlineDelivery", "TowlineObjects", "TowlineOutbound",
+                "TowlineStore", "TowlineStoreSQLite", "TowlineWorker", configuration, hummingbird, hummingbirdCore,
+                hummingbirdTLS,
+                logging, nioCore, nioPosix, nioSSL, serviceLifecycle, unixSignals,
+            ]
+        ),
+        .target(
+            name: "TowlineCommands",
+            dependencies: [
+                "TowlineClient", "TowlineCore", "VODEvents", argumentParser, asyncHTTPClient, nioCore, nioHTTP1,
+            ]
+        ),
+        .executableTarget(
+            name: "towline",
+            dependencies: [
+                "TowlineClient", "TowlineCommands", "TowlineCore", "TowlineServer", "VODEvents", argumentParser,
+                hummingbird, httpTypes, logging, nioCore, serviceLifecycle,
+            ]
+        ),
+
+        // Suites and doubles that more than one test target uses.
+        .target(
+            name: "TowlineTesting",
+            dependencies: [
+                "TowlineCore", "TowlineObjects", "TowlineStore", nioCore, nioHTTP1, nioPosix,
+            ]
+        ),
+
+        .testTarget(name: "VODEventsTests", dependencies: ["VODEvents"]),
+        .testTarget(name: "VODSignaturesTests", dependencies: ["VODSignatures"]),
+        .testTarget(name: "TowlineCoreTests", dependencies: ["TowlineCore"]),
+        .testTarget(name: "TowlineOutboundTests", dependencies: ["TowlineOutbound", "TowlineTesting"]),
+        .testTarget(name: "TowlineStoreSQLiteTests", dependencies: ["TowlineStoreSQLite", "TowlineTesting"]),
+        .testTarget(name: "TowlineObjectsTests", dependencies: ["TowlineObjects", "TowlineTesting"]),
+        .testTarget(name: "TowlineWorkerTests", dependencies: ["TowlineWorker", "TowlineTesting"]),
+        .testTarget(name: "TowlineDeliveryTests", dependencies: ["TowlineDelivery", "TowlineTesting"]),
+        .testTarget(name: "TowlineAPITests", dependencies: ["TowlineAPI", "TowlineTesting"]),
+        .testTarget(name: "TowlineClientTests", dependencies: ["TowlineClient"]),
+        .testTarget(name: "TowlineCommandsTests", dependencies: ["TowlineCommands"]),
+        .testTarget(name: "TowlineServerTests", dependencies: ["TowlineServer", "TowlineTesting"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+// One place for what every target of ours is built with.
+for target in package.targets where target.type != .system {
+    var settings = target.swiftSettings ?? []
+    settings += [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .treatAllWarnings(as: .error),
+    ]
+    target.swiftSettings = settings
+}

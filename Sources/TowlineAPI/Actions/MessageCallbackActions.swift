@@ -1,0 +1,99 @@
+import TowlineCore
+import TowlineStore
+
+/// Replaces the callback configuration of an application as a whole (vod-api.md 4.1).
+enum SetMessageCallback: VODAction {
+    static let name = "SetMessageCallback"
+    static let isMutating = true
+    static let parameters: Set<String> = [
+        "CallbackType", "CallbackURL", "EventTypeList", "AuthSwitch", "AuthKey", "MnsEndpoint", "MnsQueueName", "AppId",
+    ]
+
+    static func run(_ parameters: ActionParameters, caller: Caller, service: VODService) async throws -> VODAnswer {
+        let app = try parameters.appID().map { AppID($0) } ?? .standard
+        var configuration = CallbackConfiguration(account: caller.account, app: app)
+        configuration.callbackType = try parameters.required("CallbackType")
+        guard configuration.callbackType.uppercased() == "HTTP" else {
+            throw VODError.invalidParameter("CallbackType", "It is HTTP; delivery to queues is not built yet.")
+        }
+        configuration.callbackURL = try parameters.required("CallbackURL")
+        if let problem = await CallbackAddress.problem(of: configuration.callbackURL, judge: service.callbacks) {
+            throw VODError.invalidParameter("CallbackURL", problem)
+        }
+        configuration.eventTypeList = try eventTypeList(parameters)
+        try setSigning(of: &configuration, from: parameters)
+        try await service.store.setCallback(configuration, nonce: caller.nonce)
+        return VODAnswer()
+    }
+
+    private static func eventTypeList(_ parameters: ActionParameters) throws(VODError) -> String {
+        guard let list = parameters["EventTypeList"] else { return "" }
+        let names = list.split(separator: ",", omittingEmptySubsequences: false)
+        let isValid = names.allSatisfy { name in
+            let name = name.filter { $0 != " " }
+            return !name.isEmpty && name.utf8.allSatisfy { (0x41...0x5A).contains($0 & 0xDF) }
+        }
+        guard isValid, list.utf8.count <= 2048 else {
+            throw .invalidParameter("EventTypeList", "It is ALL or event types joined by commas.")
+        }
+        return list
+    }
+
+    private static func setSigning(
+        of configuration: inout CallbackConfiguration, from parameters: ActionParameters
+    ) throws(VODError) {
+        configuration.authSwitch = parameters["AuthSwitch"] ?? "off"
+        guard ["on", "off"].contains(configuration.authSwitch.lowercased()) else {
+            throw .invalidParameter("AuthSwitch", "It is on or off.")
+        }
+        guard let key = parameters["AuthKey"] else {
+            if configuration.authSwitch.lowercased() == "on" { throw .missingParameter("AuthKey") }
+            return
+        }
+        let isComplete =
+            key.utf8.contains { (0x41...0x5A).contains($0) } && key.utf8.contains { (0x61...0x7A).contains($0) }
+            && key.utf8.contains { (0x30...0x39).contains($0) }
+        guard key.utf8.count <= 32, isComplete else {
+            throw .invalidParameter(
+                "AuthKey", "It has at most 32 characters, with an upper-case letter, a lower-case letter and a digit.")
+        }
+        configuration.authKey = key
+    }
+}
+
+/// Gives back the configuration as it was set (vod-api.md 4.2).
+enum GetMessageCallback: VODAction {
+    static let name = "GetMessageCallback"
+    static let isMutating = false
+    static let parameters: Set<String> = ["AppId"]
+
+    static func run(_ parameters: ActionParameters, caller: Caller, service: VODService) async throws -> VODAnswer {
+        let app = try parameters.appID().map { AppID($0) } ?? .standard
+        guard let configuration = try await service.store.callback(account: caller.account, app: app) else {
+            return VODAnswer(["MessageCallback": .members(["AppId": .string(app.description)])])
+        }
+        return VODAnswer([
+            "MessageCallback": .members([
+                "AppId": .string(app.description),
+                "CallbackType": .string(configuration.callbackType),
+                "CallbackURL": .string(configuration.callbackURL),
+                "EventTypeList": .string(configuration.eventTypeList),
+                "AuthSwitch": .string(configuration.authSwitch),
+                "AuthKey": .string(configuration.authKey),
+            ])
+        ])
+    }
+}
+
+/// Removes the configuration (vod-api.md 4.3).
+enum DeleteMessageCallback: VODAction {
+    static let name = "DeleteMessageCallback"
+    static let isMutating = true
+    static let parameters: Set<String> = ["AppId"]
+
+    static func run(_ parameters: ActionParameters, caller: Caller, service: VODService) async throws -> VODAnswer {
+        let app = try parameters.appID().map { AppID($0) } ?? .standard
+        try await service.store.deleteCallback(account: caller.account, app: app, nonce: caller.nonce)
+        return VODAnswer()
+    }
+}

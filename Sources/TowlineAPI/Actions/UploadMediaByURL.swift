@@ -1,0 +1,69 @@
+import TowlineCore
+import TowlineStore
+
+/// Accepts up to 20 URLs as jobs (vod-api.md section 1).
+enum UploadMediaByURL: VODAction {
+    static let name = "UploadMediaByURL"
+    static let isMutating = true
+    static let parameters: Set<String> = [
+        "UploadURLs", "UploadMetadatas", "TemplateGroupId", "WorkflowId", "StorageLocation", "UserData", "AppId",
+        "SessionId", "EnableFirstFrameCover", "GenerateThumbnail",
+    ]
+
+    static func run(_ parameters: ActionParameters, caller: Caller, service: VODService) async throws -> VODAnswer {
+        let requests = try await requests(parameters, service: service)
+        let app = try parameters.appID().map { AppID($0) } ?? .standard
+        let session = try sessionID(parameters)
+        let jobs: [Job]
+        do {
+            jobs = try await service.store.accept(
+                JobSubmission(
+                    account: caller.account, app: app, sessionID: session, nonce: caller.nonce, requests: requests))
+        } catch let error as StoreError where error.code == .conflict {
+            throw VODError.invalidNamedParameter(
+                "SessionId", "It was used within the last ten minutes; the earlier request stands.")
+        }
+        let items = jobs.map { job in
+            JSONValue.members([
+                "JobId": .string(job.id.description),
+                "SourceURL": .string(job.request.displayURL),
+            ])
+        }
+        return VODAnswer(["UploadJobs": .array(items)])
+    }
+
+    private static func requests(
+        _ parameters: ActionParameters, service: VODService
+    ) async throws -> [PullRequest] {
+        guard let list = parameters["UploadURLs"] else { throw VODError.missing("UploadURLs") }
+        let urls = try SubmittedURL.list(
+            list, parameter: "UploadURLs", limit: 20, error: VODError.invalidNamedParameter)
+        let entries = try UploadMetadata.read(parameters["UploadMetadatas"])
+        // Both are accepted for the sake of new clients; what they do is not published (vod-api.md 1.1).
+        _ = try parameters.boolean("EnableFirstFrameCover")
+        _ = try parameters.boolean("GenerateThumbnail")
+        let text = parameters["UserData"]
+        let userData = try await UserData(text, judge: service.callbacks)
+        var requests: [PullRequest] = []
+        for (index, url) in urls.enumerated() {
+            if let refusal = await service.sources.refusal(of: url.url) {
+                throw VODError.invalidNamedParameter("UploadURLs", "URL \(index + 1): \(refusal)")
+            }
+            let metadata = try UploadMetadata.metadata(
+                for: url, entry: entries[url.canonical], parameters: parameters)
+            requests.append(
+                PullRequest(
+                    sourceURL: url.canonical, displayURL: url.text, origin: url.url.origin, metadata: metadata,
+                    userData: text, extend: userData.extend, callback: userData.callback))
+        }
+        return requests
+    }
+
+    private static func sessionID(_ parameters: ActionParameters) throws(VODError) -> String? {
+        guard let id = parameters["SessionId"] else { return nil }
+        guard id.utf8.count <= 50, id.utf8.allSatisfy(\.isNameCharacter) else {
+            throw .invalidNamedParameter("SessionId", "It has at most 50 letters, digits, '-' and '_'.")
+        }
+        return id
+    }
+}

@@ -1,0 +1,93 @@
+import TowlineCore
+import TowlineStore
+
+/// The JSON of the admin API. Source URLs are masked: their queries may hold signatures (pitfalls.md).
+enum AdminJSON {
+    static func job(_ job: Job, progress: JobProgress?) -> JSONValue {
+        .members([
+            "id": .string(job.id.description),
+            "mediaId": .string(job.media.description),
+            "account": .string(job.account.description),
+            "appId": .string(job.app.description),
+            "title": .string(job.request.metadata.title),
+            "source": .string(masked(job.request.displayURL)),
+            "origin": .string(job.request.origin),
+            "run": .integer(job.run),
+            "state": .string(job.state.rawValue),
+            "status": .string(VODStatus(job).rawValue),
+            "attempts": .integer(job.attempts),
+            "bytesReceived": .integer(progress?.bytesReceived ?? job.bytesReceived),
+            "bytesTotal": (progress?.bytesTotal ?? job.bytesTotal).map { .integer($0) },
+            "objectKey": job.objectKey.map { .string($0.description) },
+            "errorCode": job.failure.map { .string($0.code.rawValue) },
+            "errorMessage": job.failure.map { .string($0.message) },
+            "createdAt": .string(job.createdAt.description),
+            "runStartedAt": .string(job.runStartedAt.description),
+            "endedAt": job.endedAt.map { .string($0.description) },
+        ])
+    }
+
+    static func detail(_ detail: JobDetail, progress: JobProgress?) -> JSONValue {
+        guard case .object(let members) = job(detail.job, progress: progress) else { return .null }
+        return .object(
+            members + [
+                .init("attemptList", .array(detail.attempts.map(attempt))),
+                .init("events", .array(detail.events.map(event))),
+                .init("deliveries", .array(detail.deliveries.map(delivery))),
+            ])
+    }
+
+    private static func attempt(_ attempt: JobAttempt) -> JSONValue {
+        .members([
+            "run": .integer(attempt.run),
+            "number": .integer(attempt.number),
+            "node": .string(attempt.node.description),
+            "startedAt": .string(attempt.startedAt.description),
+            "durationMilliseconds": .integer(attempt.record.duration.wholeMilliseconds),
+            "address": attempt.record.address.json,
+            "httpStatus": attempt.record.httpStatus.map { .integer($0) },
+            "bytesReceived": .integer(attempt.record.bytesReceived),
+            "redirects": .array(attempt.record.redirects.map { .string($0) }),
+            "errorCode": attempt.record.failure.map { .string($0.code.rawValue) },
+            "errorMessage": attempt.record.failure.map { .string($0.message) },
+        ])
+    }
+
+    private static func event(_ event: Event) -> JSONValue {
+        .members([
+            "id": .string(event.id.description),
+            "type": .string(event.type.rawValue),
+            "run": .integer(event.run),
+            "createdAt": .string(event.createdAt.description),
+            "body": (try? JSONParser.parse(event.body)) ?? .null,
+        ])
+    }
+
+    private static func delivery(_ delivery: Delivery) -> JSONValue {
+        let url = switch delivery.target { case .http(let url): url }
+        return .members([
+            "id": .string(delivery.id.description),
+            "event": .string(delivery.event.description),
+            "eventType": .string(delivery.eventType.rawValue),
+            "url": .string(masked(url)),
+            "state": .string(delivery.state.rawValue),
+            "attempts": .integer(delivery.attempts),
+            "reason": delivery.reason.json,
+            "createdAt": .string(delivery.createdAt.description),
+            "endedAt": delivery.endedAt.map { .string($0.description) },
+        ])
+    }
+
+    static func key(_ key: AccessKeyInfo) -> JSONValue {
+        .members([
+            "id": .string(key.id),
+            "account": .string(key.account.description),
+            "createdAt": .string(key.createdAt.description),
+            "revokedAt": key.revokedAt.map { .string($0.description) },
+        ])
+    }
+
+    private static func masked(_ url: String) -> String {
+        (try? HTTPURL(parsing: url).masked) ?? "(not a URL)"
+    }
+}

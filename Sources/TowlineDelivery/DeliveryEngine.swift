@@ -1,0 +1,112 @@
+package import Logging
+import ServiceLifecycle
+import Synchronization
+package import TowlineCore
+package import TowlineStore
+
+/// Claims due deliveries in batches and makes their attempts until it is told to stop.
+package struct DeliveryEngine: Service {
+    private let store: any DeliveryStore
+    private let signals: StoreSignals
+    private let sender: any EventSender
+    private let configuration: DeliveryConfiguration
+    private let clock: any MonotonicClock
+    private let wallClock: @Sendable () -> Timestamp
+    private let random: @Sendable () -> Double
+    private let logger: Logger
+    private let wakeup = Wakeup()
+    private let running = Counter()
+
+    /// An engine over a store and a way to send.
+    ///
+    /// - Parameter wallClock: What signatures are dated with.
+    package init(
+        store: any DeliveryStore, signals: StoreSignals, sender: any EventSender,
+        configuration: DeliveryConfiguration, clock: any MonotonicClock = SystemMonotonicClock(),
+        wallClock: @escaping @Sendable () -> Timestamp,
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, logger: Logger
+    ) {
+        self.store = store
+        self.signals = signals
+        self.sender = sender
+        self.configuration = configuration
+        self.clock = clock
+        self.wallClock = wallClock
+        self.random = random
+        self.logger = logger
+    }
+
+    /// Runs until graceful shutdown or cancellation.
+    package func run() async throws {
+        let stop = StopFlag()
+        await withGracefulShutdownHandler {
+            await withDiscardingTaskGroup { helpers in
+                helpers.addTask { for await _ in signals.listen(to: .deliveriesDue) { wakeup.ring() } }
+                await withDiscardingTaskGroup { attempts in
+                    while !stop.isSet && !Task.isCancelled {
+                        let wait = await claim(into: &attempts)
+                        await wakeup.wait(atMost: wait, clock: clock)
+                    }
+                    await drain()
+                    attempts.cancelAll()
+                }
+                helpers.cancelAll()
+            }
+        } onGracefulShutdown: {
+            stop.set()
+            wakeup.ring()
+        }
+    }
+
+    private func claim(into attempts: inout DiscardingTaskGroup) async -> Duration {
+        let room = configuration.concurrency - running.value
+        guard room > 0 else { return .seconds(30) }
+        do {
+            let claims = try await store.claimDeliveries(
+                DeliveryClaimRequest(
+                    node: configuration.node, limit: min(room, 100), perEndpoint: configuration.perEndpoint,
+                    lease: configuration.lease))
+            for claim in claims.items {
+                running.add(1)
+                attempts.addTask { await attempt(claim) }
+            }
+            return min(claims.nextDue ?? .seconds(30), .seconds(30))
+        } catch {
+            logger.error("deliveries could not be claimed", metadata: ["error": "\(error)"])
+            return .seconds(1)
+        }
+    }
+
+    private func attempt(_ claim: ClaimedDelivery) async {
+        let runner = DeliveryAttemptRunner(
+            claim: claim, sender: sender, configuration: configuration, clock: clock, wallClock: wallClock,
+            random: random)
+        let report = await runner.run()
+        do {
+            _ = try await store.recordDeliveries([report])
+        } catch {
+            // The lease ends by itself or at the next start, and the event is sent again.
+            logger.error(
+                "a delivery's outcome could not be recorded",
+                metadata: [
+                    "delivery.id": "\(claim.id)", "attempt": "\(claim.attempt)", "error": "\(error)",
+                ])
+        }
+        running.add(-1)
+        wakeup.ring()
+    }
+
+    private func drain() async {
+        let end = clock.elapsed + configuration.grace
+        while running.value > 0, clock.elapsed < end, !Task.isCancelled {
+            await wakeup.wait(atMost: end - clock.elapsed, clock: clock)
+        }
+    }
+}
+
+/// A number that several tasks change.
+private final class Counter: Sendable {
+    private let storage = Mutex(0)
+    var value: Int { storage.withLock { $0 } }
+    func add(_ change: Int) { storage.withLock { $0 += change } }
+}

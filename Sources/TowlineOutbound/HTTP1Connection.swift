@@ -1,0 +1,65 @@
+import NIOCore
+import TowlineCore
+
+/// One open connection to one approved address, for one exchange at a time.
+final class HTTP1Connection: Sendable {
+    /// What connections of the same kind share: nothing else may use them.
+    struct Key: Hashable, Sendable {
+        let scheme: HTTPURL.Scheme
+        let host: HTTPURL.Host
+        let port: Int
+        let address: IPAddress
+
+        init(_ url: HTTPURL, _ address: IPAddress) {
+            scheme = url.scheme
+            host = url.host
+            port = url.port
+            self.address = address
+        }
+    }
+
+    let key: Key
+    let channel: any Channel
+    let tlsVersion: String?
+    private let handler: NIOLoopBound<HTTP1ConnectionHandler>
+
+    init(key: Key, channel: any Channel, tlsVersion: String?, handler: NIOLoopBound<HTTP1ConnectionHandler>) {
+        self.key = key
+        self.channel = channel
+        self.tlsVersion = tlsVersion
+        self.handler = handler
+    }
+
+    /// Sends a request; the exchange is told what comes back.
+    func start(_ exchange: HTTP1Exchange, call: HTTP1Call) {
+        channel.eventLoop.execute { self.handler.value.start(exchange, call: call) }
+    }
+
+    /// Reads on after the reader took what was there.
+    func resumeReading(_ exchange: HTTP1Exchange) {
+        channel.eventLoop.execute { self.handler.value.resumeReading(exchange) }
+    }
+
+    /// Closes the connection if it still carries that exchange.
+    func abort(_ exchange: HTTP1Exchange) {
+        channel.eventLoop.execute { self.handler.value.abort(exchange) }
+    }
+
+    /// Closes the connection whatever it does; an open exchange fails.
+    func close() {
+        channel.eventLoop.execute { self.handler.value.closeNow() }
+    }
+}
+
+/// What a connection needs to know to carry one exchange.
+struct HTTP1Call: Sendable {
+    /// Request line and fields, encoded.
+    var head: ByteBuffer
+    var body: ByteBuffer?
+    var isHeadRequest: Bool
+    var limits: HTTP1ResponseParser.Limits
+    var firstByteTimeout: TimeAmount
+    var idleTimeout: TimeAmount
+    /// When everything must be over.
+    var deadline: NIODeadline?
+}

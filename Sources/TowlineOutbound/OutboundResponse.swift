@@ -1,0 +1,108 @@
+package import NIOCore
+package import NIOHTTP1
+package import TowlineCore
+
+/// The response to an outgoing request, its body still on the way.
+///
+/// Read the body to its end, or drop the response: dropping closes the connection.
+package struct OutboundResponse: Sendable {
+    /// The status line's code and reason.
+    package let status: HTTPResponseStatus
+    /// The header fields as sent; folded lines joined by a blank, bytes that are not UTF-8 replaced.
+    package let headers: HTTPHeaders
+    /// The length that the body has by its framing, or `nil` for chunked bodies and such that end with the connection.
+    package let bodyLength: Int64?
+    /// The body, not decoded in any way but for the transfer's chunks.
+    package let body: OutboundBody
+    /// The address that answered.
+    package let remoteAddress: IPAddress
+    /// Every address that the host had, in the order they were tried.
+    package let resolvedAddresses: [IPAddress]
+    /// The URL that answered, after redirects.
+    package let finalURL: HTTPURL
+    /// The redirects that were followed, in order.
+    package internal(set) var hops: [OutboundHop]
+    /// What is known about the connection.
+    package let connection: ConnectionInfo
+
+    /// What is known about the connection that carried an exchange.
+    package struct ConnectionInfo: Hashable, Sendable {
+        /// The version of TLS, such as `TLSv1.3`; `nil` for plain HTTP.
+        package let tlsVersion: String?
+        /// Whether the connection had carried an exchange before.
+        package let isReused: Bool
+
+        /// Makes a description of a connection.
+        package init(tlsVersion: String? = nil, isReused: Bool = false) {
+            self.tlsVersion = tlsVersion
+            self.isReused = isReused
+        }
+    }
+
+    /// Makes a response, for doubles in tests and for the client.
+    package init(
+        status: HTTPResponseStatus,
+        headers: HTTPHeaders,
+        bodyLength: Int64?,
+        body: OutboundBody,
+        remoteAddress: IPAddress,
+        resolvedAddresses: [IPAddress],
+        finalURL: HTTPURL,
+        hops: [OutboundHop] = [],
+        connection: ConnectionInfo = ConnectionInfo()
+    ) {
+        self.status = status
+        self.headers = headers
+        self.bodyLength = bodyLength
+        self.body = body
+        self.remoteAddress = remoteAddress
+        self.resolvedAddresses = resolvedAddresses
+        self.finalURL = finalURL
+        self.hops = hops
+        self.connection = connection
+    }
+}
+
+extension OutboundResponse {
+    /// The first bytes of a body.
+    package struct Prefix: Hashable, Sendable {
+        /// At most as many bytes as were asked for.
+        package let bytes: ByteBuffer
+        /// Whether the body had more than that.
+        package let isCut: Bool
+    }
+
+    /// Reads the first bytes of the body and no more.
+    ///
+    /// When the body is longer the connection is closed; otherwise it may be used again.
+    ///
+    /// - Parameter limit: Most bytes to keep, 0 or more.
+    /// - Returns: The bytes, and whether more would have come.
+    /// - Throws: ``OutboundError`` when the body failed before the limit was reached.
+    package func collectBody(upTo limit: Int) async throws(OutboundError) -> Prefix {
+        var bytes = ByteBuffer()
+        var iterator = body.makeAsyncIterator()
+        while var chunk = try await iterator.next(isolation: #isolation) {
+            let room = limit - bytes.readableBytes
+            if chunk.readableBytes <= room {
+                bytes.writeBuffer(&chunk)
+                continue
+            }
+            if var part = chunk.readSlice(length: max(0, room)) { bytes.writeBuffer(&part) }
+            body.close()
+            return Prefix(bytes: bytes, isCut: true)
+        }
+        return Prefix(bytes: bytes, isCut: false)
+    }
+
+    /// Reads the rest of a short body so that its connection can be used again, or closes the connection.
+    ///
+    /// - Parameter limit: Most bytes to read for that.
+    package func discardBody(upTo limit: Int = 16_384) async {
+        if let bodyLength, bodyLength > limit {
+            body.close()
+        } else {
+            _ = try? await collectBody(upTo: limit)
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import NIOCore
+import Synchronization
+
+/// Shares a number of bytes for read buffers among all open bodies.
+///
+/// A connection has about two buffers in use: one that the reader works on and one that is filled meanwhile.
+final class ReadBudget: Sendable {
+    /// Smallest and largest buffer that a connection may get.
+    static let smallest = 16 << 10
+    static let largest = 1 << 20
+
+    private let bytes: Int
+    private let openBodies = Atomic<Int>(0)
+
+    /// - Parameter bytes: What all buffers together aim to stay under.
+    init(bytes: Int) {
+        self.bytes = bytes
+    }
+
+    /// Counts one more open body.
+    func open() {
+        openBodies.add(1, ordering: .relaxed)
+    }
+
+    /// Counts one open body less.
+    func close() {
+        openBodies.subtract(1, ordering: .relaxed)
+    }
+
+    /// The largest buffer that a connection may use now.
+    ///
+    /// - Parameter copies: How many buffers of that size a connection has in use: two, with TLS four.
+    /// - Returns: Bytes, between the smallest and the largest buffer.
+    func limit(copies: Int) -> Int {
+        let share = bytes / max(1, openBodies.load(ordering: .relaxed)) / copies
+        return min(max(share, Self.smallest), Self.largest)
+    }
+}
+
+/// Sizes the read buffer of one connection: larger while reads fill it, smaller when they do not, never over the budget.
+struct BudgetedRecvAllocator: RecvByteBufferAllocator {
+    private let budget: ReadBudget
+    private let copies: Int
+    private var size = 32 << 10
+    private var mayShrink = false
+
+    init(budget: ReadBudget, isTLS: Bool) {
+        self.budget = budget
+        copies = isTLS ? 4 : 2
+    }
+
+    func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
+        allocator.buffer(capacity: limitedSize)
+    }
+
+    func nextBufferSize() -> Int? {
+        limitedSize
+    }
+
+    mutating func record(actualReadBytes: Int) -> Bool {
+        let used = limitedSize
+        if actualReadBytes >= used {
+            size = min(used * 2, ReadBudget.largest)
+            mayShrink = false
+            return limitedSize > used
+        }
+        if actualReadBytes <= used / 2, used > ReadBudget.smallest {
+            if mayShrink { size = used / 2 }
+            mayShrink.toggle()
+        } else {
+            mayShrink = false
+        }
+        return false
+    }
+
+    private var limitedSize: Int {
+        min(size, budget.limit(copies: copies))
+    }
+}

@@ -1,0 +1,62 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// Builds the TLS settings of a client when the first https call needs them, and shares them among its connections.
+///
+/// Reading the system's trust store takes milliseconds and memory, so it happens once and off the event loops.
+final class TLSContextProvider: Sendable {
+    private let extraCAFile: String?
+    private let loading = Mutex<Task<NIOSSLContext, any Error>?>(nil)
+
+    init(extraCAFile: String?) {
+        self.extraCAFile = extraCAFile
+    }
+
+    /// The shared settings; a failed try to build them is made anew by the next call.
+    func context() async throws(OutboundError) -> NIOSSLContext {
+        let task = loading.withLock { loading in
+            if let loading { return loading }
+            let extraCAFile = extraCAFile
+            let task = Task {
+                try await NIOThreadPool.singleton.runIfActive { try Self.makeContext(extraCAFile: extraCAFile) }
+            }
+            loading = task
+            return task
+        }
+        do {
+            return try await task.value
+        } catch {
+            loading.withLock { if $0 == task { $0 = nil } }
+            throw (error as? OutboundError)
+                ?? OutboundError(.tlsFailed, retryable: true, "The system's trusted certificates cannot be read.")
+        }
+    }
+
+    /// Reads the certificates of a PEM file.
+    ///
+    /// - Throws: ``OutboundError`` with code `tlsFailed` when the file cannot be read or holds none.
+    static func certificates(inPEMFile path: String) throws(OutboundError) -> [NIOSSLCertificate] {
+        let certificates = (try? NIOSSLCertificate.fromPEMFile(path)) ?? []
+        guard !certificates.isEmpty else {
+            throw OutboundError(
+                .tlsFailed,
+                retryable: false,
+                "The file of extra certificates (net.ca-file) cannot be read or holds no PEM certificate."
+            )
+        }
+        return certificates
+    }
+
+    private static func makeContext(extraCAFile: String?) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.applicationProtocols = ["http/1.1"]
+        configuration.shutdownTimeout = .seconds(1)
+        if let extraCAFile {
+            configuration.additionalTrustRoots = [.certificates(try certificates(inPEMFile: extraCAFile))]
+        }
+        return try NIOSSLContext(configuration: configuration)
+    }
+}

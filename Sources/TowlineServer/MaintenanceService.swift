@@ -1,0 +1,28 @@
+import Logging
+import ServiceLifecycle
+import TowlineCore
+import TowlineStore
+
+/// Takes back leases that ended and removes what has outlived its use, in small steps.
+struct MaintenanceService: Service {
+    let store: any Store
+    let interval: Duration
+    let clock: any MonotonicClock
+    let logger: Logger
+    /// Rows that one step removes.
+    private static let step = 500
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while (try? await clock.sleep(for: interval)) != nil {
+                do {
+                    let taken = try await store.reapLeases()
+                    if taken > 0 { logger.notice("leases ended without a report", metadata: ["count": "\(taken)"]) }
+                    while try await store.prune(limit: Self.step) == Self.step, !Task.isCancelled {}
+                } catch {
+                    logger.error("maintenance failed", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import ServiceLifecycle
+import Synchronization
+import TowlineAPI
+import TowlineConsole
+import TowlineCore
+import TowlineDelivery
+import TowlineObjects
+import TowlineOutbound
+import TowlineStore
+import TowlineStoreSQLite
+import TowlineWorker
+
+/// The wiring of one server: the only place that names concrete stores. Reads top to bottom in the order of start.
+final class ServerBuild: Sendable {
+    let addresses: TowlineServer.Addresses
+    private let settings: Settings
+    private let logger: Logger
+    private let ports: (api: Int, admin: Int)
+    private let threads: NIOThreadPool
+    private let store: SQLiteStore
+    private let objects: DiskObjectStore
+    private let sources: OutboundClient
+    private let callbacks: OutboundClient
+    private let judges: (sources: OutboundClient, callbacks: OutboundClient)
+    private let caretaker: ObjectCaretaker
+    private let running = RunningAttempts()
+    private let tls: TLSConfiguration?
+    private let fatal: FatalSignal
+
+    /// Opens everything that a server needs, in the order in which it is needed.
+    ///
+    /// - Throws: ``ServerError`` with one sentence.
+    init(settings: Settings, logger: Logger) async throws {
+        self.settings = settings
+        self.logger = logger
+        let group = MultiThreadedEventLoopGroup.singleton
+        tls = try Self.tlsConfiguration(settings.api.tls)
+        let apiPort = try await FreePort.resolve(settings.api.listen, setting: "api.listen", group: group)
+        let adminPort = try await FreePort.resolve(settings.admin.listen, setting: "admin.listen", group: group)
+        ports = (apiPort, adminPort)
+        let publicURL = settings.api.effectivePublicURL(port: apiPort)
+        var adminListen = settings.admin.listen
+        adminListen.port = adminPort
+        addresses = TowlineServer.Addresses(api: publicURL, admin: "http://\(adminListen)")
+
+        try DataFolder.prepare(settings.data.path)
+        let fatal = FatalSignal()
+        self.fatal = fatal
+        store = try await Self.openStore(settings, publicURL: publicURL, fatal: fatal, logger: logger)
+        threads = NIOThreadPool(numberOfThreads: 4)
+        threads.start()
+        objects = try Self.openObjects(settings, threads: threads)
+        caretaker = ObjectCaretaker(store: store, objects: objects, logger: logger)
+        do {
+            try await caretaker.restore()
+            if settings.mode == .dev {
+                try await store.createKey(
+                    AccessKey(id: "towline-dev", secret: "towline-dev-secret", account: .standard))
+            }
+        } catch let error as StoreError {
+            throw ServerError(error.message)
+        }
+
+        let resolver = SystemResolver()
+        func client(allow: [CIDR], dnsTimeout: Duration) -> OutboundClient {
+            var configuration = OutboundConfiguration()
+            configuration.connectTimeout = settings.pull.connectTimeout
+            configuration.firstByteTimeout = settings.pull.firstByteTimeout
+            configuration.idleTimeout = settings.pull.idleTimeout
+            configuration.dnsTimeout = dnsTimeout
+            configuration.maxRedirects = settings.pull.maxRedirects
+            configuration.readBufferBudgetBytes = settings.pull.readBufferBytes
+            configuration.extraCAFile = settings.net.caFile
+            configuration.userAgent = "Towline/\(TowlineVersion.current)"
+            return OutboundClient(
+                configuration: configuration, policy: AddressPolicy(allow: allow, deny: settings.net.deny),
+                resolver: resolver, logger: logger, eventLoopGroup: group)
+        }
+        sources = client(allow: settings.net.sourceAllow, dnsTimeout: settings.pull.dnsTimeout)
+        callbacks = client(allow: settings.net.callbackAllow, dnsTimeout: settings.pull.dnsTimeout)
+        // A caller waits while an address is judged: names get less time than when they are connected.
+        let patience = min(settings.pull.dnsTimeout, .seconds(2))
+        judges = (
+            client(allow: settings.net.sourceAllow, dnsTimeout: patience),
+            client(allow: settings.net.callbackAllow, dnsTimeout: patience)
+        )
+    }
+
+    /// The services in the order of their dependencies; they stop in the reverse order.
+    func services(onListening: @escaping @Sendable () async -> Void) throws -> [any Service] {
+        var services: [any Service] = [
+            MaintenanceService(
+                store: store, interval: max(.seconds(1), settings.lease / 3), clock: SystemMonotonicClock(),
+                logger: logger),
+            caretaker,
+        ]
+        if settings.roles.contains(.deliver) { services.append(deliveryEngine) }
+        if settings.roles.contains(.pull) { services.append(pullEngine) }
+        let vod = vodService
+        if settings.roles.contains(.api) { services.append(try apiListener(vod, onListening: onListening)) }
+        services.append(adminListener(vod, onListening: onListening))
+        return services
+    }
+
+    /// How many listeners there are: the admin listener always, the API's by role.
+    var listenerCount: Int { settings.roles.contains(.api) ? 2 : 1 }
+
+    /// What made the server stop by itself.
+    var fatalError: ServerError? { fatal.error }
+
+    /// Calls the handler when the store can no longer be trusted.
+    func onFatal(_ handler: @escaping @Sendable () async -> Void) { fatal.onSet(handler) }
+
+    /// Closes in the reverse order of opening.
+    func close() async {
+        await judges.sources.shutdown()
+        await judges.callbacks.shutdown()
+        await callbacks.shutdown()
+        await sources.shutdown()
+        await store.close()
+        try? await threads.shutdownGracefully()
+    }
+
+    private var deliveryEngine: DeliveryEngine {
+        var configuration = DeliveryConfiguration(node: NodeID(settings.nodeID))
+        configuration.concurrency = settings.delivery.concurrency
+        configuration.perEndpoint = settings.delivery.perEndpoint
+        configuration.policy = DeliveryPolicy(named: settings.delivery.policy.rawValue) ?? .durable
+        configuration.timeout = settings.delivery.timeout
+        configuration.lease = max(settings.lease, settings.delivery.timeout * 3)
+        return DeliveryEngine(
+            store: store, signals: store.signals, sender: OutboundEventSender(client: callbacks),
+            configuration: configuration, wallClock: WallClock.now, logger: logger)
+    }
+
+    private var pullEngine: PullEngine {
+        var configuration = PullConfiguration(node: NodeID(settings.nodeID))
+        configuration.concurrency = settings.pull.concurrency
+        configuration.perOrigin = settings.pull.perOrigin
+        configuration.maxBytes = Int64(settings.pull.maxBytes)
+        configuration.retry = RetryRule(attempts: settings.pull.attempts)
+        configuration.smallObjectBytes = settings.pull.smallObjectBytes
+        configuration.minBytesPerSecond = settings.pull.minBytesPerSecond
+        configuration.totalTimeout = settings.pull.totalTimeout
+        configuration.lease = settings.lease
+        return PullEngine(
+            store: store, signals: store.signals, objects: objects, fetcher: OutboundSourceFetcher(client: sources),
+            configuration: configuration, running: running, logger: logger)
+    }
+
+    private var vodService: VODService {
+        let limits = settings.limits
+        return VODService(
+            store: store, sources: PolicyJudge(client: judges.sources),
+            callbacks: PolicyJudge(client: judges.callbacks),
+            authenticator: VODAuthenticator(
+                keys: KeyCache(store: store, signals: store.signals), wallClock: WallClock.now),
+            limiter: RateLimiter(perSecond: [
+                "UploadMediaByURL": Double(limits.uploadMediaByURL),
+                "GetURLUploadInfos": Double(limits.getURLUploadInfos),
+                "CancelUrlUploadJobs": Double(limits.cancelURLUploadJobs),
+                "SetMessageCallback": Double(limits.setMessageCallback),
+                "GetMessageCallback": Double(limits.getMessageCallback),
+                "DeleteMessageCallback": Double(limits.deleteMessageCallback),
+            ]), wallClock: WallClock.now, logger: logger)
+    }
+
+    private func apiListener(
+        _ vod: VODService, onListening: @escaping @Sendable () async -> Void
+    ) throws -> any Service {
+        let responder = VODResponder(
+            service: vod, maxBodyBytes: settings.api.maxBodyBytes, makeRequestID: RandomNames.requestID)
+        let channel = HTTP1Channel.Configuration(
+            idleTimeout: .seconds(120),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: settings.api.maxTargetBytes,
+                maxHeaderListSize: settings.api.maxTargetBytes + 64 * 1024, maxHeaderFieldCount: 300))
+        var server = HTTPServerBuilder.http1(configuration: channel)
+        if let tls { server = try .tls(server, tlsConfiguration: tls) }
+        return Application(
+            responder: responder, server: server,
+            configuration: .init(address: .hostname(settings.api.listen.host, port: ports.api), serverName: "Towline"),
+            onServerRunning: { _ in await onListening() }, logger: logger)
+    }
+
+    private func adminListener(
+        _ vod: VODService, onListening: @escaping @Sendable () async -> Void
+    ) -> any Service {
+        let (store, objects, running) = (store, objects, running)
+        let routes = AdminRoutes(
+            store: store, progress: { running.progress(of: $0) },
+            unknownParameters: { vod.unknownParameterCounts },
+            isReady: {
+                try await store.checkReadiness()
+                try await objects.checkReadiness()
+            }, makeSecret: RandomNames.accessKey, token: settings.admin.token?.value,
+            version: TowlineVersion.current, logger: logger)
+        return Application(
+            router: routes.router(),
+            configuration: .init(
+                address: .hostname(settings.admin.listen.host, port: ports.admin), serverName: "Towline"),
+            onServerRunning: { _ in await onListening() }, logger: logger)
+    }
+
+    private static func openStore(
+        _ settings: Settings, publicURL: String, fatal: FatalSignal, logger: Logger
+    ) async throws -> SQLiteStore {
+        let key = try SecretKeyFile.load(settings.secretsKeyFile)
+        guard case .sqlite(let path) = settings.store else { throw ServerError("store.url names no store") }
+        do {
+            var configuration = SQLiteStoreConfiguration(
+                path: path, lockPath: path + ".lock", secretBox: try SecretBox(key: key),
+                composer: EventComposer(publicURL: publicURL))
+            configuration.deliveryPolicyName = settings.delivery.policy.rawValue
+            configuration.onFatal = { error in fatal.set(ServerError(error.message)) }
+            return try await SQLiteStore.open(configuration, logger: logger)
+        } catch let error as StoreError {
+            throw ServerError(error.message)
+        }
+    }
+
+    private static func openObjects(_ settings: Settings, threads: NIOThreadPool) throws -> DiskObjectStore {
+        guard case .folder(let path) = settings.objects else { throw ServerError("objects.url names no folder") }
+        do {
+            return try DiskObjectStore(root: path, threads: threads)
+        } catch let error as ObjectStoreError {
+            throw ServerError("the object store cannot be opened: \(error.message)")
+        }
+    }
+
+    private static func tlsConfiguration(_ files: Settings.API.TLS?) throws -> TLSConfiguration? {
+        guard let files else { return nil }
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(files.certificateFile).map {
+                NIOSSLCertificateSource.certificate($0)
+            }
+            let key = try NIOSSLPrivateKey(file: files.keyFile, format: .pem)
+            return .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+        } catch {
+            throw ServerError(
+                "api.tls-certificate and api.tls-key: \(files.certificateFile) or \(files.keyFile) cannot be read as PEM")
+        }
+    }
+}
+
+/// Remembers why the server must stop, and tells the one who can stop it.
+private final class FatalSignal: Sendable {
+    private struct State {
+        var error: ServerError?
+        var handler: (@Sendable () async -> Void)?
+    }
+
+    private let state = Mutex(State())
+
+    var error: ServerError? { state.withLock { $0.error } }
+
+    func set(_ error: ServerError) {
+        let handler = state.withLock { state in
+            if state.error == nil { state.error = error }
+            return state.handler
+        }
+        if let handler { Task { await handler() } }
+    }
+
+    func onSet(_ handler: @escaping @Sendable () async -> Void) {
+        let isSet = state.withLock { state in
+            state.handler = handler
+            return state.error != nil
+        }
+        if isSet { Task { await handler() } }
+    }
+}

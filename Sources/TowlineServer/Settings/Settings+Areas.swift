@@ -1,0 +1,132 @@
+package import TowlineCore
+
+extension Settings {
+    /// The settings `api.*`.
+    package struct API: Sendable, Equatable {
+        /// A certificate chain and its private key.
+        package struct TLS: Sendable, Equatable {
+            /// Path of the PEM file with the certificate chain.
+            package var certificateFile: String
+            /// Path of the PEM file with the private key.
+            package var keyFile: String
+        }
+
+        /// Where to listen; port 0 takes a free one.
+        package var listen: HostPort
+        /// The URL that was set, without trailing slashes; `nil` to follow from the listener.
+        package var publicURL: String?
+        /// What the listener shows over TLS; `nil` for plain HTTP.
+        package var tls: TLS?
+        /// Longest request target and header section, in bytes.
+        package var maxTargetBytes: Int
+        /// Longest request body, in bytes.
+        package var maxBodyBytes: Int
+
+        /// The URL that others are built from once the listener is open.
+        ///
+        /// - Parameter port: The port that the listener got.
+        /// - Returns: The URL that was set, or one of the listener; a listener on every address gives the loopback
+        ///   address of its family. Without a trailing slash.
+        package func effectivePublicURL(port: Int) -> String {
+            if let publicURL { return publicURL }
+            let host = listen.isWildcard ? (listen.host.contains(":") ? "::1" : "127.0.0.1") : listen.host
+            return (tls == nil ? "http://" : "https://") + HostPort(host: host, port: port).description
+        }
+    }
+
+    /// The settings `admin.*`.
+    package struct Admin: Sendable, Equatable {
+        /// Where to listen; port 0 takes a free one.
+        package var listen: HostPort
+        /// What callers must show; `nil` when only loopback may connect.
+        package var token: Secret?
+    }
+
+    /// The setting `data.dir`.
+    package struct DataFolder: Sendable, Equatable {
+        /// The folder's path; it may not exist yet.
+        package var path: String
+        /// Whether the folder is to be made new, for its owner alone, and removed at exit.
+        package var isTemporary: Bool
+    }
+
+    /// The settings `pull.*`.
+    package struct Pull: Sendable, Equatable {
+        /// Transfers at once on this node.
+        package var concurrency: Int
+        /// Transfers at once against one origin.
+        package var perOrigin: Int
+        /// Largest file, in bytes.
+        package var maxBytes: Int
+        /// `pull.retries`: attempts in all, the first one counted.
+        package var attempts: Int
+        /// Longest wait for a connection to one address.
+        package var connectTimeout: Duration
+        /// Longest wait for the head of the answer.
+        package var firstByteTimeout: Duration
+        /// Longest pause within a body.
+        package var idleTimeout: Duration
+        /// Longest wait for a name's addresses.
+        package var dnsTimeout: Duration
+        /// Slowest rate in bytes a second; 0 accepts any.
+        package var minBytesPerSecond: Int
+        /// Redirects that one attempt follows.
+        package var maxRedirects: Int
+        /// Longest time of one run, waits included.
+        package var totalTimeout: Duration
+        /// Largest file, in bytes, that is made durable in the database's own commit; 0 for none.
+        package var smallObjectBytes: Int
+        /// Bytes that the read buffers of all transfers share.
+        package var readBufferBytes: Int
+    }
+
+    /// The settings `net.*`.
+    package struct Net: Sendable, Equatable {
+        /// Blocks that sources may be in although the built-in policy closes them.
+        package var sourceAllow: [CIDR]
+        /// Blocks that callbacks may be in although the built-in policy closes them.
+        package var callbackAllow: [CIDR]
+        /// Blocks that are closed although the built-in policy opens them.
+        package var deny: [CIDR]
+        /// Name servers to ask; none for the system's.
+        package var dnsServers: [HostPort]
+        /// Path of a PEM file with further certificate authorities.
+        package var caFile: String?
+    }
+
+    /// The settings `delivery.*`.
+    package struct Delivery: Sendable, Equatable {
+        /// How often a callback is tried.
+        package var policy: DeliveryPolicy
+        /// Longest time of one attempt.
+        package var timeout: Duration
+        /// Attempts at once on this node.
+        package var concurrency: Int
+        /// Attempts at once against one endpoint.
+        package var perEndpoint: Int
+    }
+
+    /// The settings `limits.*`: calls a second for each account, 0 for no limit.
+    package struct Limits: Sendable, Equatable {
+        /// Of `UploadMediaByURL`.
+        package var uploadMediaByURL: Int
+        /// Of `GetURLUploadInfos`.
+        package var getURLUploadInfos: Int
+        /// Of `CancelUrlUploadJobs`.
+        package var cancelURLUploadJobs: Int
+        /// Of `SetMessageCallback`.
+        package var setMessageCallback: Int
+        /// Of `GetMessageCallback`.
+        package var getMessageCallback: Int
+        /// Of `DeleteMessageCallback`.
+        package var deleteMessageCallback: Int
+    }
+
+    /// The settings `log.*`.
+    package struct Log: Sendable, Equatable {
+        /// Least important messages that are logged.
+        package var level: LogLevel
+        /// How a line is written.
+        package var format: LogFormat
+    }
+}

@@ -1,0 +1,65 @@
+extension Settings {
+    /// Where jobs, events, deliveries and keys are kept.
+    package enum Store: Sendable, Hashable {
+        /// In a SQLite database of this node.
+        case sqlite(path: String)
+
+        /// Reads a store's URL.
+        ///
+        /// - Parameter url: `sqlite:PATH`; also `sqlite://` before an absolute path. Anything else gives `nil`, and so
+        ///   does `sqlite::memory:`, which would keep nothing.
+        package init?(url: String) {
+            guard let path = localPath(of: url, scheme: "sqlite"), path != ":memory:" else { return nil }
+            self = .sqlite(path: path)
+        }
+    }
+
+    /// Where pulled files are kept.
+    package enum Objects: Sendable, Hashable {
+        /// In a folder of this node.
+        case folder(path: String)
+
+        /// Reads an object store's URL.
+        ///
+        /// - Parameter url: `file:PATH`; also `file://` before an absolute path. Anything else gives `nil`.
+        package init?(url: String) {
+            guard let path = localPath(of: url, scheme: "file") else { return nil }
+            self = .folder(path: path)
+        }
+    }
+
+    /// A secret that does not show itself in logs, errors and dumps.
+    package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible,
+        CustomReflectable
+    {
+        /// The secret in clear.
+        package let value: String
+
+        /// Wraps a secret.
+        ///
+        /// - Parameter value: The secret in clear.
+        package init(_ value: String) {
+            self.value = value
+        }
+
+        /// A text that does not contain the secret.
+        package var description: String { "(hidden)" }
+
+        /// A text that does not contain the secret.
+        package var debugDescription: String { "(hidden)" }
+
+        /// A mirror without children.
+        package var customMirror: Mirror { Mirror(self, children: []) }
+    }
+
+    /// The path in `scheme:PATH`; `scheme://` counts only before an absolute path, so that no host is taken for one.
+    private static func localPath(of url: String, scheme: String) -> String? {
+        guard url.hasPrefix(scheme + ":") else { return nil }
+        var path = url.dropFirst(scheme.utf8.count + 1)
+        if path.hasPrefix("//") {
+            path = path.dropFirst(2)
+            guard path.hasPrefix("/") else { return nil }
+        }
+        return SettingsKind.isPath(String(path)) ? String(path) : nil
+    }
+}

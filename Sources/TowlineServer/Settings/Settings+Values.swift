@@ -1,0 +1,143 @@
+extension Settings {
+    /// Makes settings of values, with the defaults that follow from others.
+    ///
+    /// - Throws: ``SettingsError`` with code `conflict` for values that do not go together.
+    init(_ values: SettingsValues, mode: Mode, host: SettingsLoader.Host) throws(SettingsError) {
+        let data = Self.dataFolder(values, host)
+        self.init(
+            mode: mode,
+            api: try API(values),
+            admin: Admin(
+                listen: values.listen("admin.listen"),
+                token: values.text("admin.token").map { Secret($0) }),
+            data: data,
+            secretsKeyFile: values.text("secrets.key-file") ?? data.path + "/secret.key",
+            store: Self.store(values) ?? .sqlite(path: data.path + "/towline.db"),
+            objects: Self.objects(values) ?? .folder(path: data.path + "/media"),
+            roles: Set(values.list("roles").compactMap { Role(rawValue: $0) }),
+            nodeID: values.text("node.id") ?? Self.nodeID(host),
+            lease: values.duration("lease.seconds"),
+            pull: Pull(values),
+            net: Net(values),
+            delivery: Delivery(values),
+            limits: Limits(values),
+            log: Log(level: values.choice("log.level"), format: values.choice("log.format"))
+        )
+        try checkListeners()
+    }
+
+    /// Refuses an admin listener that anybody could use, and two listeners at one address.
+    private func checkListeners() throws(SettingsError) {
+        if !admin.listen.isLoopback, admin.token == nil {
+            throw SettingsError(
+                .conflict, key: "admin.token",
+                "admin.token must be set when admin.listen (\(admin.listen)) is not a loopback address")
+        }
+        if admin.listen == api.listen, api.listen.port != 0 {
+            throw SettingsError(
+                .conflict, key: "admin.listen", "admin.listen and api.listen are both \(api.listen) but must differ")
+        }
+    }
+
+    private static func dataFolder(_ values: SettingsValues, _ host: SettingsLoader.Host) -> DataFolder {
+        guard var path = values.text("data.dir") else {
+            return DataFolder(path: "\(host.temporaryFolder)/towline-dev-\(host.random())", isTemporary: true)
+        }
+        while path.hasSuffix("/"), path.count > 1 { path.removeLast() }
+        return DataFolder(path: path, isTemporary: false)
+    }
+
+    private static func store(_ values: SettingsValues) -> Store? {
+        guard case .store(let store) = values["store.url"] else { return nil }
+        return store
+    }
+
+    private static func objects(_ values: SettingsValues) -> Objects? {
+        guard case .objects(let objects) = values["objects.url"] else { return nil }
+        return objects
+    }
+
+    /// The host name as far as a node's name may hold it, and a random part.
+    private static func nodeID(_ host: SettingsLoader.Host) -> String {
+        let name = host.name.utf8.filter(SettingsKind.isNameByte).prefix(47)
+        return (name.isEmpty ? "node" : String(decoding: name, as: UTF8.self)) + "-" + host.random()
+    }
+}
+
+extension Settings.API {
+    fileprivate init(_ values: SettingsValues) throws(SettingsError) {
+        self.init(
+            listen: values.listen("api.listen"),
+            publicURL: values.text("api.public-url"),
+            tls: try Self.tls(values),
+            maxTargetBytes: values.integer("api.max-target-bytes"),
+            maxBodyBytes: values.integer("api.max-body-bytes"))
+    }
+
+    private static func tls(_ values: SettingsValues) throws(SettingsError) -> TLS? {
+        switch (values.text("api.tls-certificate"), values.text("api.tls-key")) {
+        case (nil, nil):
+            return nil
+        case (let certificate?, let key?):
+            return TLS(certificateFile: certificate, keyFile: key)
+        case (let certificate, _):
+            let (missing, present) = certificate == nil ? ("certificate", "key") : ("key", "certificate")
+            throw SettingsError(
+                .conflict, key: "api.tls-\(missing)", "api.tls-\(missing) must be set when api.tls-\(present) is")
+        }
+    }
+}
+
+extension Settings.Pull {
+    fileprivate init(_ values: SettingsValues) {
+        self.init(
+            concurrency: values.integer("pull.concurrency"),
+            perOrigin: values.integer("pull.per-origin"),
+            maxBytes: values.integer("pull.max-bytes"),
+            attempts: values.integer("pull.retries"),
+            connectTimeout: values.duration("pull.connect-timeout-seconds"),
+            firstByteTimeout: values.duration("pull.first-byte-timeout-seconds"),
+            idleTimeout: values.duration("pull.idle-timeout-seconds"),
+            dnsTimeout: values.duration("pull.dns-timeout-seconds"),
+            minBytesPerSecond: values.integer("pull.min-bytes-per-second"),
+            maxRedirects: values.integer("pull.max-redirects"),
+            totalTimeout: values.duration("pull.total-timeout-seconds"),
+            smallObjectBytes: values.integer("pull.small-object-bytes"),
+            readBufferBytes: values.integer("pull.read-buffer-bytes"))
+    }
+}
+
+extension Settings.Net {
+    fileprivate init(_ values: SettingsValues) {
+        var dnsServers: [Settings.HostPort] = []
+        if case .servers(let servers) = values["net.dns-servers"] { dnsServers = servers }
+        self.init(
+            sourceAllow: values.networks("net.source.allow"),
+            callbackAllow: values.networks("net.callback.allow"),
+            deny: values.networks("net.deny"),
+            dnsServers: dnsServers,
+            caFile: values.text("net.ca-file"))
+    }
+}
+
+extension Settings.Delivery {
+    fileprivate init(_ values: SettingsValues) {
+        self.init(
+            policy: values.choice("delivery.policy"),
+            timeout: values.duration("delivery.timeout-seconds"),
+            concurrency: values.integer("delivery.concurrency"),
+            perEndpoint: values.integer("delivery.per-endpoint"))
+    }
+}
+
+extension Settings.Limits {
+    fileprivate init(_ values: SettingsValues) {
+        self.init(
+            uploadMediaByURL: values.integer("limits.upload-media-by-url-per-second"),
+            getURLUploadInfos: values.integer("limits.get-url-upload-infos-per-second"),
+            cancelURLUploadJobs: values.integer("limits.cancel-url-upload-jobs-per-second"),
+            setMessageCallback: values.integer("limits.set-message-callback-per-second"),
+            getMessageCallback: values.integer("limits.get-message-callback-per-second"),
+            deleteMessageCallback: values.integer("limits.delete-message-callback-per-second"))
+    }
+}

@@ -1,0 +1,224 @@
+extension SettingsKey {
+    /// Every setting, in the order in which documents list them; settings of one group stand together.
+    package static let table: [SettingsKey] =
+        apiKeys + adminKeys + storageKeys + nodeKeys + pullKeys + netKeys + deliveryKeys + limitKeys + logKeys
+
+    /// Finds a setting by its name.
+    ///
+    /// - Parameter name: A dotted name such as `pull.concurrency`.
+    /// - Returns: The setting, or `nil` when there is none of that name.
+    package static func named(_ name: String) -> SettingsKey? {
+        table.first { $0.name == name }
+    }
+
+    private static let apiKeys: [SettingsKey] = [
+        SettingsKey(
+            "api.listen", .listen, default: "127.0.0.1:8787",
+            "Where the VOD actions (at `/`) and signed media (at `/media/…`) are served; port 0 takes a free one."
+        ),
+        SettingsKey(
+            "api.public-url", .webURL, default: .derived("`http://` or, with TLS, `https://` and `api.listen`"),
+            "What `FileUrl` and `Location` are built from, and what counts as Towline's own address."
+        ),
+        SettingsKey(
+            "api.tls-certificate", .path, default: .unset,
+            "PEM file with the certificate chain of the API; goes with `api.tls-key`; reloaded when it changes."
+        ),
+        SettingsKey(
+            "api.tls-key", .path, default: .unset,
+            "PEM file with the private key of the API; goes with `api.tls-certificate`; reloaded when it changes."
+        ),
+        SettingsKey(
+            "api.max-target-bytes", .bytes(8 * kibi...4 * mebi), default: "512 KiB",
+            "Longest request target and header section that the API accepts; new SDKs put 20 URLs into the query."
+        ),
+        SettingsKey(
+            "api.max-body-bytes", .bytes(64 * kibi...64 * mebi), default: "2 MiB",
+            "Longest request body that the API accepts."
+        ),
+    ]
+
+    private static let adminKeys: [SettingsKey] = [
+        SettingsKey(
+            "admin.listen", .listen, default: "127.0.0.1:8788",
+            "Where the console, the admin API, `/healthz`, `/readyz` and `/metrics` are served; "
+                + "port 0 takes a free one."
+        ),
+        SettingsKey(
+            "admin.token", .token, default: .unset, isSecret: true,
+            "What callers of the admin API must show; without it only loopback may connect."
+        ),
+    ]
+
+    private static let storageKeys: [SettingsKey] = [
+        SettingsKey(
+            "data.dir", .path, default: "./towline-data", dev: .derived("a temporary folder, removed at exit"),
+            flagAliases: ["data"],
+            "Folder of everything that this node keeps; made when missing."
+        ),
+        SettingsKey(
+            "secrets.key-file", .path, default: .derived("`<data.dir>/secret.key`"),
+            "File with the key that encrypts stored secrets; made with mode 0600 when missing; the same on all nodes."
+        ),
+        SettingsKey(
+            "store.url", .storeURL, default: .derived("`sqlite:<data.dir>/towline.db`"),
+            "Where jobs, events, deliveries and keys are kept."
+        ),
+        SettingsKey(
+            "objects.url", .objectsURL, default: .derived("`file:<data.dir>/media`"),
+            "Where pulled files are kept."
+        ),
+    ]
+
+    private static let nodeKeys: [SettingsKey] = [
+        SettingsKey(
+            "roles", .choices(Settings.Role.allCases.map(\.rawValue)), default: "api,pull,deliver,queue,console",
+            "What this node does."
+        ),
+        SettingsKey(
+            "node.id", .nodeName, default: .derived("the host name and a random part"),
+            "What this node is called in leases, attempts and logs; different on every node."
+        ),
+        SettingsKey(
+            "lease.seconds", .seconds(3...3_600), default: "30",
+            "How long a node may hold a job without a sign of life; renewed every third of it."
+        ),
+    ]
+
+    private static let pullKeys: [SettingsKey] = [
+        SettingsKey(
+            "pull.concurrency", .integer(1...10_000), default: "64",
+            "Transfers at once on this node."
+        ),
+        SettingsKey(
+            "pull.per-origin", .integer(1...10_000), default: "8",
+            "Transfers at once against one origin."
+        ),
+        SettingsKey(
+            "pull.max-bytes", .bytes(1...64 * tebi), default: "20 GiB",
+            "Largest file that is pulled; a larger one fails its job."
+        ),
+        SettingsKey(
+            "pull.retries", .integer(1...100), default: "5",
+            "Attempts in all, only for causes that can pass; progress resets the count."
+        ),
+        SettingsKey(
+            "pull.connect-timeout-seconds", .seconds(0.1...600), default: "10",
+            "Longest wait for a connection to one address."
+        ),
+        SettingsKey(
+            "pull.first-byte-timeout-seconds", .seconds(0.1...3_600), default: "30",
+            "Longest wait for the head of the answer after the request was sent."
+        ),
+        SettingsKey(
+            "pull.idle-timeout-seconds", .seconds(0.1...3_600), default: "30",
+            "Longest pause within a body."
+        ),
+        SettingsKey(
+            "pull.dns-timeout-seconds", .seconds(0.1...600), default: "10",
+            "Longest wait for a name's addresses."
+        ),
+        SettingsKey(
+            "pull.min-bytes-per-second", .bytes(0...gibi), default: "1000",
+            "Slowest rate, measured over 60 s, at which a transfer goes on; 0 accepts any."
+        ),
+        SettingsKey(
+            "pull.max-redirects", .integer(0...20), default: "10",
+            "Redirects that one attempt follows."
+        ),
+        SettingsKey(
+            "pull.total-timeout-seconds", .seconds(1...2_592_000), default: "86400",
+            "Longest time that one run of a job may take, waits included."
+        ),
+        SettingsKey(
+            "pull.small-object-bytes", .bytes(0...4 * mebi), default: "256 KiB",
+            "Files up to this size are made durable by the database's own commit; 0 gives each file a sync of its own."
+        ),
+        SettingsKey(
+            "pull.read-buffer-bytes", .bytes(4 * mebi...64 * gibi), default: "64 MiB",
+            "Memory that the read buffers of all transfers share."
+        ),
+    ]
+
+    private static let netKeys: [SettingsKey] = [
+        SettingsKey(
+            "net.source.allow", .networks, default: "", dev: .text(Settings.devNetworks.joined(separator: ",")),
+            "Networks that sources may be in although the built-in policy blocks them; "
+                + "link-local and metadata addresses stay blocked."
+        ),
+        SettingsKey(
+            "net.callback.allow", .networks, default: "", dev: .text(Settings.devNetworks.joined(separator: ",")),
+            "Networks that callbacks may be in although the built-in policy blocks them; "
+                + "link-local and metadata addresses stay blocked."
+        ),
+        SettingsKey(
+            "net.deny", .networks, default: "",
+            "Networks that are blocked for sources and callbacks although the built-in policy allows them."
+        ),
+        SettingsKey(
+            "net.dns-servers", .nameServers, default: .derived("the system's"),
+            "Name servers to ask, each an address with or without a port."
+        ),
+        SettingsKey(
+            "net.ca-file", .path, default: .unset,
+            "PEM file with certificate authorities to trust beside the system's."
+        ),
+    ]
+
+    private static let deliveryKeys: [SettingsKey] = [
+        SettingsKey(
+            "delivery.policy", .choice(Settings.DeliveryPolicy.allCases.map(\.rawValue)), default: "durable",
+            dev: "exact",
+            "How often a callback is tried: `exact` 3 times 1 s apart, `durable` twelve times over at least 76 h."
+        ),
+        SettingsKey(
+            "delivery.timeout-seconds", .seconds(0.1...300), default: "5",
+            "Longest time that one callback attempt may take."
+        ),
+        SettingsKey(
+            "delivery.concurrency", .integer(1...10_000), default: "64",
+            "Callback attempts at once on this node."
+        ),
+        SettingsKey(
+            "delivery.per-endpoint", .integer(1...10_000), default: "8",
+            "Callback attempts at once against one endpoint."
+        ),
+    ]
+
+    private static let limitKeys: [SettingsKey] = [
+        limit(
+            "upload-media-by-url", "UploadMediaByURL", "100",
+            "the original counts 200,000 a day instead, and up to 100 uploads a second in its older scheme"
+        ),
+        limit("get-url-upload-infos", "GetURLUploadInfos", "100"),
+        limit("cancel-url-upload-jobs", "CancelUrlUploadJobs", "50"),
+        limit("set-message-callback", "SetMessageCallback", "15"),
+        limit("get-message-callback", "GetMessageCallback", "15"),
+        limit("delete-message-callback", "DeleteMessageCallback", "15", "the original publishes none, this is Set's"),
+    ]
+
+    private static let logKeys: [SettingsKey] = [
+        SettingsKey(
+            "log.level", .choice(Settings.LogLevel.allCases.map(\.rawValue)), default: "info",
+            "Least important messages that are logged."
+        ),
+        SettingsKey(
+            "log.format", .choice(Settings.LogFormat.allCases.map(\.rawValue)), default: "text",
+            "How a log line is written."
+        ),
+    ]
+
+    /// The rate limit of one action, off in `dev`.
+    private static func limit(_ name: String, _ action: String, _ perSecond: String, _ note: String? = nil) -> Self {
+        let basis = note.map { " (\($0))" } ?? ""
+        return SettingsKey(
+            "limits.\(name)-per-second", .integer(0...1_000_000), default: .text(perSecond), dev: "0",
+            "Calls of `\(action)` a second for each account\(basis); 0 sets no limit."
+        )
+    }
+
+    private static let kibi = 1 << 10
+    private static let mebi = 1 << 20
+    private static let gibi = 1 << 30
+    private static let tebi = 1 << 40
+}

@@ -1,0 +1,63 @@
+import TowlineCore
+import TowlineStore
+
+/// How callback configurations are read and sealed.
+enum CallbackRows {
+    static let find = SQL(
+        """
+        SELECT callback_type, callback_url, event_types, auth_switch, sealed_auth_key
+        FROM callbacks WHERE account_id = ? AND app = ?
+        """)
+
+    /// What the sealed key of a configuration is bound to.
+    static func purpose(account: AccountID, app: AppID) -> String { "callback-key:\(account):\(app)" }
+
+    /// Reads a configuration with its key opened; nil where none is stored.
+    static func read(
+        account: AccountID, app: AppID, from connection: SQLConnection, secretBox: SecretBox
+    ) throws -> CallbackConfiguration? {
+        try connection.first(find, .text(account.description), .text(app.description)) { row in
+            var configuration = CallbackConfiguration(account: account, app: app)
+            configuration.callbackType = row.text(0)
+            configuration.callbackURL = row.text(1)
+            configuration.eventTypeList = row.text(2)
+            configuration.authSwitch = row.text(3)
+            configuration.authKey = try secretBox.open(row.blob(4), for: purpose(account: account, app: app))
+            return configuration
+        }
+    }
+}
+
+extension WriteContext {
+    /// The configuration of an account and application, from memory where it is known.
+    func callback(account: AccountID, app: AppID) throws -> CallbackConfiguration? {
+        try callbacks.configuration(.init(account: account, app: app)) {
+            try CallbackRows.read(account: account, app: app, from: connection, secretBox: secretBox)
+        }
+    }
+
+    /// Replaces a configuration.
+    func setCallback(_ configuration: CallbackConfiguration, sealedKey: [UInt8], nonce: RequestNonce?) throws {
+        try use(nonce)
+        try connection.run(
+            Self.replaceCallback, .text(configuration.account.description), .text(configuration.app.description),
+            .text(configuration.callbackType), .text(configuration.callbackURL), .text(configuration.eventTypeList),
+            .text(configuration.authSwitch), .blob(sealedKey), .time(now))
+        callbacks.forget(.init(account: configuration.account, app: configuration.app))
+    }
+
+    /// Removes a configuration where there is one.
+    func deleteCallback(account: AccountID, app: AppID, nonce: RequestNonce?) throws {
+        try use(nonce)
+        try connection.run(Self.removeCallback, .text(account.description), .text(app.description))
+        callbacks.forget(.init(account: account, app: app))
+    }
+
+    private static let replaceCallback = SQL(
+        """
+        INSERT OR REPLACE INTO callbacks (
+          account_id, app, callback_type, callback_url, event_types, auth_switch, sealed_auth_key, changed_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        """)
+    private static let removeCallback = SQL("DELETE FROM callbacks WHERE account_id = ? AND app = ?")
+}

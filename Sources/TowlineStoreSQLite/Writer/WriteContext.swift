@@ -1,0 +1,64 @@
+import TowlineCore
+import TowlineStore
+
+/// What the operations of the writer work with: the connection, the moment, the caches. Lives on the writer's thread.
+final class WriteContext {
+    let connection: SQLConnection
+    let composer: EventComposer
+    let deliveryPolicyName: String
+    let sessionLifetime: Duration
+    let secretBox: SecretBox
+    /// The moment of the operation at hand.
+    private(set) var now: Timestamp
+    /// What the operation at hand leaves to be done.
+    var effects = WriteEffects()
+    let lanes: LaneBook
+    let callbacks: CallbackCache
+
+    private let clock: any StoreClock
+    private var random: any RandomNumberGenerator
+
+    /// A context for a connection.
+    init(connection: SQLConnection, configuration: SQLiteStoreConfiguration, clock: any StoreClock) {
+        self.connection = connection
+        self.clock = clock
+        composer = configuration.composer
+        deliveryPolicyName = configuration.deliveryPolicyName
+        sessionLifetime = configuration.sessionLifetime
+        secretBox = configuration.secretBox
+        random = configuration.random
+        now = clock.now()
+        lanes = LaneBook()
+        callbacks = CallbackCache()
+    }
+
+    /// Runs one operation and returns its result with what it leaves to be done.
+    func perform<T>(_ body: (WriteContext) throws -> T) throws -> (T, WriteEffects) {
+        now = clock.now()
+        effects = WriteEffects()
+        lanes.beginOperation()
+        let result = try body(self)
+        try settleLanes()
+        return (result, effects)
+    }
+
+    /// Forgets what was read or made in a transaction that was undone.
+    func forget() {
+        lanes.forget()
+        callbacks.forget()
+    }
+
+    /// A new identifier of the current moment.
+    func newID<ID: TimeOrderedID>(_ type: ID.Type = ID.self) -> ID { ID(at: now, using: &random) }
+
+    /// Writes the counters and the clock's floor; the last step before a commit.
+    func finishGroup(_ effects: WriteEffects) throws {
+        for slot in 0..<16 where effects.counts[slot] != 0 {
+            try connection.run(Self.addToCounter, .integer(effects.counts[slot]), .integer(slot))
+        }
+        try connection.run(Self.raiseFloor, .time(now))
+    }
+
+    private static let addToCounter = SQL("UPDATE counters SET value = value + ? WHERE id = ?")
+    private static let raiseFloor = SQL("UPDATE meta SET value = ? WHERE name = 'clock_floor'")
+}

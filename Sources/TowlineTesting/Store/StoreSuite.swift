@@ -1,0 +1,2 @@
+/// Placeholder-free start of the suite.
+package enum StoreSuiteMarker {}

@@ -1,0 +1,60 @@
+import Synchronization
+import TowlineCore
+import TowlineStore
+
+/// How far one attempt is: written for every chunk, read once a second, and stored only when it changed.
+final class AttemptProgress: Sendable {
+    private struct State {
+        var phase = PullPhase.starting
+        var received: Int64 = 0
+        var total: Int64?
+        var isRevoked = false
+        var recorded: JobProgress?
+    }
+
+    private let state = Mutex(State())
+    let job: JobID
+    let lease: LeaseToken
+    let startedAt: Duration
+
+    init(job: JobID, lease: LeaseToken, startedAt: Duration) {
+        self.job = job
+        self.lease = lease
+        self.startedAt = startedAt
+    }
+
+    func enter(_ phase: PullPhase) { state.withLock { $0.phase = phase } }
+
+    func expect(total: Int64?) { state.withLock { $0.total = total } }
+
+    func receive(bytes: Int) {
+        state.withLock {
+            $0.phase = .downloading
+            $0.received += Int64(bytes)
+        }
+    }
+
+    /// Marks that the lease is gone: whatever the attempt does now changes nothing.
+    func revoke() { state.withLock { $0.isRevoked = true } }
+
+    var isRevoked: Bool { state.withLock { $0.isRevoked } }
+
+    var received: Int64 { state.withLock { $0.received } }
+
+    /// What is known now.
+    var snapshot: JobProgress {
+        state.withLock {
+            JobProgress(job: job, lease: lease, phase: $0.phase, bytesReceived: $0.received, bytesTotal: $0.total)
+        }
+    }
+
+    /// What is known now, if it differs from what this call gave last.
+    func takeChange() -> JobProgress? {
+        let now = snapshot
+        return state.withLock {
+            guard $0.recorded != now else { return nil }
+            $0.recorded = now
+            return now
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package import Logging
+import ServiceLifecycle
+package import TowlineCore
+package import TowlineObjects
+package import TowlineStore
+
+/// Looks after the object store: makes deferred small objects durable and lets their rows go, and removes objects
+/// that no run chose, from their intent rows.
+package struct ObjectCaretaker: Service {
+    private let intents: any ObjectIntentStore
+    private let small: (rows: any SmallObjectStore, files: any DeferredObjectStore)?
+    private let signals: StoreSignals
+    private let objects: any ObjectStore
+    private let clock: any MonotonicClock
+    private let logger: Logger
+    private let wakeup = Wakeup()
+    /// How many keys one step removes.
+    private static let step = 200
+
+    /// A caretaker over a store and an object store; small objects are looked after where both sides offer it.
+    package init(
+        store: any Store, objects: any ObjectStore, clock: any MonotonicClock = SystemMonotonicClock(), logger: Logger
+    ) {
+        intents = store
+        if let rows = store as? any SmallObjectStore, let files = objects as? any DeferredObjectStore {
+            small = (rows, files)
+        } else {
+            small = nil
+        }
+        signals = store.signals
+        self.objects = objects
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// Puts back the files of small objects whose rows are still there: a crash may have taken the files. To be
+    /// called before anything else uses the object store.
+    ///
+    /// - Throws: ``StoreError`` or ``ObjectStoreError``; calling again is fine.
+    package func restore() async throws {
+        guard let small, let last = try await small.rows.lastSmallObject() else { return }
+        var sequence: Int64 = 0
+        while true {
+            let rows = try await small.rows.smallObjects(after: sequence, limit: Self.step)
+            guard let greatest = rows.last?.sequence else { break }
+            for row in rows { try await small.files.putDeferred(row.key, row.bytes) }
+            sequence = greatest
+        }
+        try await small.files.syncDeferred()
+        try await small.rows.releaseSmallObjects(upTo: last)
+    }
+
+    /// Runs until graceful shutdown; works at most once a second, and only when there is something to do.
+    package func run() async throws {
+        let stop = StopFlag()
+        await withGracefulShutdownHandler {
+            await withDiscardingTaskGroup { helpers in
+                helpers.addTask { for await _ in signals.listen(to: .objectsPending) { wakeup.ring() } }
+                while !stop.isSet && !Task.isCancelled {
+                    let isMoreToDo = await step()
+                    await wakeup.wait(atMost: isMoreToDo ? .zero : .seconds(60), clock: clock)
+                    if !stop.isSet { try? await clock.sleep(for: .seconds(1)) }
+                }
+                _ = await step()
+                helpers.cancelAll()
+            }
+        } onGracefulShutdown: {
+            stop.set()
+            wakeup.ring()
+        }
+    }
+
+    /// Syncs what is deferred and removes one step of abandoned objects.
+    ///
+    /// - Returns: Whether more abandoned objects wait.
+    func step() async -> Bool {
+        do {
+            if let small, let last = try await small.rows.lastSmallObject() {
+                try await small.files.syncDeferred()
+                try await small.rows.releaseSmallObjects(upTo: last)
+            }
+            let keys = try await intents.abandonedObjects(limit: Self.step)
+            guard !keys.isEmpty else { return false }
+            let removed = try await objects.remove(keys)
+            try await intents.forgetObjects(removed)
+            return keys.count == Self.step && !removed.isEmpty
+        } catch {
+            logger.error("the object store could not be tidied", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+}

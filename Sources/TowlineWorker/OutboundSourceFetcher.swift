@@ -1,0 +1,84 @@
+import NIOCore
+import NIOHTTP1
+package import TowlineCore
+package import TowlineOutbound
+
+/// Fetches sources through the guarded client, and puts its errors into the words of a job.
+package struct OutboundSourceFetcher: SourceFetcher {
+    private let client: OutboundClient
+
+    /// A fetcher over a client that was made with the policy for sources.
+    package init(client: OutboundClient) { self.client = client }
+
+    package func fetch(_ url: HTTPURL) async throws -> SourceResponse {
+        let response: OutboundResponse
+        do {
+            response = try await client.fetch(OutboundRequest(url: url))
+        } catch {
+            throw Self.translate(error)
+        }
+        let redirects = response.hops.map(\.line)
+        let address = response.remoteAddress.description
+        let status = Int(response.status.code)
+        guard let failure = Self.failure(status: status) else {
+            return SourceResponse(
+                status: status, contentLength: response.bodyLength, address: address, redirects: redirects,
+                body: SourceBody(base: response.body))
+        }
+        await response.discardBody()
+        throw SourceError(failure, httpStatus: status, address: address, redirects: redirects)
+    }
+
+    /// What a final status means for the job; nil when its body is the file.
+    static func failure(status: Int) -> JobFailure? {
+        switch status {
+        case 200, 203: nil
+        case 408, 425, 429, 500, 502, 503, 504, 520...599:
+            JobFailure(.sourceUnavailable, "the source answered HTTP \(status)")
+        default: JobFailure(.urlInvalid, "the source answered HTTP \(status)")
+        }
+    }
+
+    static func translate(_ error: OutboundError) -> any Error {
+        let code: FailureCode
+        switch error.code {
+        case .cancelled: return CancellationError()
+        case .addressForbidden: code = .addressForbidden
+        case .tooManyRedirects, .redirectInvalid: code = .tooManyRedirects
+        case .dnsTimeout, .connectTimeout, .firstByteTimeout, .idleTimeout, .totalTimeout: code = .sourceTimeout
+        case .truncated: code = .sourceTruncated
+        case .connectFailed, .connectionClosed: code = .sourceUnavailable
+        default: code = error.isRetryable ? .sourceUnavailable : .urlInvalid
+        }
+        return SourceError(
+            JobFailure(code, error.message), address: error.address?.description, redirects: error.hops.map(\.line))
+    }
+}
+
+/// The body of an answer, its errors in the words of a job.
+private struct SourceBody: AsyncSequence, Sendable {
+    let base: OutboundBody
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        var base: OutboundBody.AsyncIterator
+
+        mutating func next() async throws -> ByteBuffer? {
+            try await next(isolation: nil)
+        }
+
+        mutating func next(isolation actor: isolated (any Actor)?) async throws -> ByteBuffer? {
+            do {
+                return try await base.next(isolation: actor)
+            } catch {
+                throw OutboundSourceFetcher.translate(error)
+            }
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(base: base.makeAsyncIterator()) }
+}
+
+extension OutboundHop {
+    /// One redirect as a line of a record.
+    fileprivate var line: String { "\(status) \(maskedURL) (\(address))" }
+}

@@ -1,0 +1,30 @@
+package import TowlineCore
+
+/// What the pull engine may do; each value is a setting of the same name under `pull.` unless said otherwise.
+package struct PullConfiguration: Sendable {
+    /// The node that claims (`node.id`).
+    package var node: NodeID
+    /// Transfers at once on this node.
+    package var concurrency = 64
+    /// Transfers at once against one origin, over all nodes.
+    package var perOrigin = 8
+    /// The largest file, in bytes.
+    package var maxBytes: Int64 = 20 << 30
+    /// Attempts and the waits between them.
+    package var retry = RetryRule()
+    /// Files up to this size ride in the terminal transaction; 0 turns that off.
+    package var smallObjectBytes = 256 << 10
+    /// The least average speed over ``speedWindow``; 0 turns the check off.
+    package var minBytesPerSecond = 1000
+    /// What the least speed is averaged over.
+    package var speedWindow: Duration = .seconds(60)
+    /// One run as a whole, waits included.
+    package var totalTimeout: Duration = .seconds(86_400)
+    /// How long a claim holds (`lease.seconds`); renewed every third of it.
+    package var lease: Duration = .seconds(30)
+    /// How long running attempts may go on after a shutdown began.
+    package var grace: Duration = .seconds(2)
+
+    /// The defaults for a node.
+    package init(node: NodeID) { self.node = node }
+}

@@ -1,0 +1,139 @@
+package import Logging
+import ServiceLifecycle
+package import TowlineCore
+package import TowlineObjects
+package import TowlineStore
+
+/// Claims jobs and runs their attempts until it is told to stop; then gives back at once what is not done.
+package struct PullEngine: Service {
+    private let store: any JobStore
+    private let signals: StoreSignals
+    private let objects: any ObjectStore
+    private let fetcher: any SourceFetcher
+    private let configuration: PullConfiguration
+    private let running: RunningAttempts
+    private let clock: any MonotonicClock
+    private let random: @Sendable () -> Double
+    private let logger: Logger
+    private let wakeup = Wakeup()
+    private let started = Wakeup()
+
+    /// An engine over a store, an object store and a source of bytes.
+    package init(
+        store: any JobStore, signals: StoreSignals, objects: any ObjectStore, fetcher: any SourceFetcher,
+        configuration: PullConfiguration, running: RunningAttempts, clock: any MonotonicClock = SystemMonotonicClock(),
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, logger: Logger
+    ) {
+        self.store = store
+        self.signals = signals
+        self.objects = objects
+        self.fetcher = fetcher
+        self.configuration = configuration
+        self.running = running
+        self.clock = clock
+        self.random = random
+        self.logger = logger
+    }
+
+    /// Runs until graceful shutdown or cancellation.
+    package func run() async throws {
+        let stop = StopFlag()
+        await withGracefulShutdownHandler {
+            await withDiscardingTaskGroup { helpers in
+                helpers.addTask { for await _ in signals.listen(to: .jobsDue) { wakeup.ring() } }
+                helpers.addTask { for await job in signals.revokedJobs() { running.revoke(job: job) } }
+                helpers.addTask { await beat() }
+                await withDiscardingTaskGroup { attempts in
+                    while !stop.isSet && !Task.isCancelled {
+                        let wait = await claim(into: &attempts)
+                        await wakeup.wait(atMost: wait, clock: clock)
+                    }
+                    await drain()
+                    attempts.cancelAll()
+                }
+                helpers.cancelAll()
+            }
+        } onGracefulShutdown: {
+            stop.set()
+            wakeup.ring()
+        }
+    }
+
+    /// Fills the free slots and says how long to wait before asking again.
+    private func claim(into attempts: inout DiscardingTaskGroup) async -> Duration {
+        let room = configuration.concurrency - running.count
+        guard room > 0 else { return .seconds(30) }
+        do {
+            let claims = try await store.claimJobs(
+                JobClaimRequest(
+                    node: configuration.node, limit: min(room, 100), perOrigin: configuration.perOrigin,
+                    lease: configuration.lease))
+            for claim in claims.items { start(claim, in: &attempts) }
+            return min(claims.nextDue ?? .seconds(30), .seconds(30))
+        } catch {
+            logger.error("jobs could not be claimed", metadata: ["error": "\(error)"])
+            return .seconds(1)
+        }
+    }
+
+    private func start(_ claim: ClaimedJob, in attempts: inout DiscardingTaskGroup) {
+        let progress = AttemptProgress(job: claim.job.id, lease: claim.lease, startedAt: clock.elapsed)
+        let attempt = PullAttempt(
+            claim: claim, fetcher: fetcher, objects: objects, configuration: configuration, clock: clock,
+            progress: progress, random: random)
+        let work = Task { await attempt.run() }
+        running.add(progress, stop: { work.cancel() })
+        started.ring()
+        attempts.addTask {
+            let report = await withTaskCancellationHandler {
+                await work.value
+            } onCancel: {
+                work.cancel()
+            }
+            await finish(claim, report: report, isRevoked: progress.isRevoked)
+            running.remove(claim.lease)
+            wakeup.ring()
+        }
+    }
+
+    private func finish(_ claim: ClaimedJob, report: JobAttemptReport, isRevoked: Bool) async {
+        do {
+            let verdicts = isRevoked ? [.leaseLost] : try await store.finish([report])
+            if verdicts.first == .leaseLost { _ = try await objects.remove([claim.objectKey]) }
+        } catch {
+            // The lease ends by itself or at the next start, and the job runs again.
+            logger.error(
+                "an attempt's end could not be recorded",
+                metadata: ["job.id": "\(claim.job.id)", "attempt": "\(claim.job.attempts)", "error": "\(error)"])
+        }
+    }
+
+    /// Lets running attempts go on for as long as the grace lasts; the caller stops what is left.
+    private func drain() async {
+        let end = clock.elapsed + configuration.grace
+        while running.count > 0, clock.elapsed < end, !Task.isCancelled {
+            await wakeup.wait(atMost: end - clock.elapsed, clock: clock)
+        }
+    }
+
+    /// Renews leases every third of their length and records progress once a second, while anything runs.
+    private func beat() async {
+        var renewedAt = clock.elapsed
+        while !Task.isCancelled {
+            if running.count == 0 { await started.wait(atMost: nil, clock: clock) }
+            guard (try? await clock.sleep(for: .seconds(1))) != nil else { return }
+            do {
+                let now = clock.elapsed
+                let all = running.all
+                let changes = all.filter { now - $0.startedAt >= .seconds(1) }.compactMap { $0.takeChange() }
+                if !changes.isEmpty { try await store.recordProgress(changes) }
+                guard now - renewedAt >= configuration.lease / 3, !all.isEmpty else { continue }
+                renewedAt = now
+                let leases = all.map { (job: $0.job, token: $0.lease) }
+                running.revoke(leases: try await store.renewJobs(leases, lease: configuration.lease))
+            } catch {
+                logger.error("leases could not be renewed", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}

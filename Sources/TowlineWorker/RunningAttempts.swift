@@ -1,0 +1,46 @@
+import Synchronization
+package import TowlineCore
+package import TowlineStore
+
+/// The attempts that run in this process: for renewing, stopping and showing them.
+package final class RunningAttempts: Sendable {
+    private struct Entry {
+        let progress: AttemptProgress
+        let stop: @Sendable () -> Void
+    }
+
+    private let entries = Mutex<[LeaseToken: Entry]>([:])
+
+    /// A registry without attempts.
+    package init() {}
+
+    func add(_ progress: AttemptProgress, stop: @escaping @Sendable () -> Void) {
+        entries.withLock { $0[progress.lease] = Entry(progress: progress, stop: stop) }
+    }
+
+    func remove(_ lease: LeaseToken) { entries.withLock { $0[lease] = nil } }
+
+    /// How many run.
+    package var count: Int { entries.withLock { $0.count } }
+
+    /// The progress of a running job as it is in memory, newer than what the store has.
+    package func progress(of job: JobID) -> JobProgress? {
+        entries.withLock { entries in entries.values.first { $0.progress.job == job }?.progress }?.snapshot
+    }
+
+    var all: [AttemptProgress] { entries.withLock { $0.values.map(\.progress) } }
+
+    /// Stops the attempts of a job whose lease is gone.
+    func revoke(job: JobID) { revoke { $0.job == job } }
+
+    /// Stops the attempts under leases that are gone.
+    func revoke(leases: Set<LeaseToken>) { revoke { leases.contains($0.lease) } }
+
+    private func revoke(where isMeant: (AttemptProgress) -> Bool) {
+        let revoked = entries.withLock { entries in entries.values.filter { isMeant($0.progress) } }
+        for entry in revoked {
+            entry.progress.revoke()
+            entry.stop()
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import Foundation
+import TowlineClient
+import TowlineCommands
+import TowlineServer
+import VODEvents
+
+/// The steps of the demo, told as they happen.
+struct Demonstration {
+    let addresses: TowlineServer.Addresses
+    let settings: Settings
+    let submitter: String?
+    private let authKey = "Demo4Towline"
+
+    func run() async throws {
+        printNow("towline \(TowlineVersion.current): the main job, end to end\n")
+        printNow("1. server    api=\(addresses.api) admin=\(addresses.admin)")
+        try await DemoPeers.withPeers(authKey: authKey) { peers in
+            printNow("   origin    \(peers.sourceURL)  (\(DemoSample.bytes.count) bytes of H.264 and AAC)")
+            printNow("   receiver  \(peers.callbackURL)")
+            let client = try VODClient(
+                endpoint: addresses.api, accessKeyID: "towline-dev", accessKeySecret: "towline-dev-secret")
+            _ = try await client.setMessageCallback(.http(url: peers.callbackURL, authKey: authKey))
+            printNow("2. callback  set, signed with an AuthKey")
+            let jobID = try await submit(peers.sourceURL, client: client)
+            try await follow(jobID, client: client)
+            try await receive(peers)
+            try compare(fileURL: peers.fileURL)
+        }
+        printNow("\nEvery step held: submitted, pulled, stored, reported, verified.")
+    }
+
+    private func submit(_ url: String, client: VODClient) async throws -> String {
+        let jobID: String?
+        if let submitter {
+            printNow("3. submit    UploadMediaByURL by: \(submitter)")
+            jobID = try ExternalSubmitter(command: submitter, addresses: addresses).submit(url)
+        } else {
+            printNow("3. submit    UploadMediaByURL, signed with ACS3-HMAC-SHA256")
+            let source = UploadSource(url: url, metadata: UploadMetadata(title: "Towline's sample"))
+            jobID = try await client.uploadMediaByURL(UploadMediaByURLRequest(sources: [source])).jobs.first?.jobID
+        }
+        guard let jobID else { throw CommandFailure("the submission named no job", exitCode: 1) }
+        printNow("   JobId     \(jobID)")
+        return jobID
+    }
+
+    /// Asks `GetURLUploadInfos` until the job has ended, and shows each status once.
+    private func follow(_ jobID: String, client: VODClient) async throws {
+        var shown: UploadStatus?
+        for _ in 0..<600 {
+            let info = try await client.getURLUploadInfos(jobIDs: [jobID]).infos.first
+            if let status = info?.status, status != shown {
+                printNow("4. status    \(status)\(info?.fileSize.map { "  \($0) bytes" } ?? "")")
+                shown = status
+            }
+            switch info?.status {
+            case .success: return
+            case .downloadFail, .uploadFail:
+                throw CommandFailure("the job failed: \(info?.errorMessage ?? "no reason given")", exitCode: 1)
+            default: try await Task.sleep(for: .milliseconds(100))
+            }
+        }
+        throw CommandFailure("the job did not end within a minute", exitCode: 1)
+    }
+
+    private func receive(_ peers: DemoPeers) async throws {
+        for number in 1...2 {
+            guard let callback = await peers.nextCallback() else {
+                throw CommandFailure("event \(number) did not arrive", exitCode: 1)
+            }
+            switch callback {
+            case .success(let verified):
+                printNow("5. callback  \(verified.callback.event.eventType), signature verified, id \(verified.callback.id ?? "-")")
+                printNow("   \(String(decoding: verified.body, as: UTF8.self))")
+                if case .fileUploadComplete(let file) = verified.callback.event.payload {
+                    peers.remember(fileURL: file.fileURL)
+                }
+            case .failure(let error): throw CommandFailure("a callback was not genuine: \(error)", exitCode: 1)
+            }
+        }
+    }
+
+    /// Reads the stored file where `FileUrl` says it is, and compares it byte for byte.
+    private func compare(fileURL: String?) throws {
+        guard let fileURL, let media = fileURL.range(of: "/media/"), case .folder(let folder) = settings.objects else {
+            throw CommandFailure("no FileUrl arrived", exitCode: 1)
+        }
+        let path = "\(folder)/\(fileURL[media.upperBound...])"
+        guard let stored = FileManager.default.contents(atPath: path), Array(stored) == DemoSample.bytes else {
+            throw CommandFailure("the stored file differs from the source: \(path)", exitCode: 1)
+        }
+        printNow("6. stored    \(stored.count) bytes, the same as the source's: \(path)")
+    }
+}
+
+/// Lets another program submit, with the variables that `towline dev` prints.
+private struct ExternalSubmitter {
+    let command: String
+    let addresses: TowlineServer.Addresses
+
+    func submit(_ url: String) throws -> String? {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", command + " \"$1\"", "sh", url]
+        process.environment = ProcessInfo.processInfo.environment.merging([
+            "TOWLINE_API_URL": addresses.api, "TOWLINE_ADMIN_URL": addresses.admin,
+            "TOWLINE_ACCESS_KEY_ID": "towline-dev", "TOWLINE_ACCESS_KEY_SECRET": "towline-dev-secret",
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": "towline-dev", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "towline-dev-secret",
+        ]) { $1 }
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let text = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw CommandFailure("the submitting command ended with \(process.terminationStatus)", exitCode: 1)
+        }
+        struct Answer: Decodable {
+            struct Job: Decodable { let JobId: String }
+            let jobs: [Job]
+        }
+        return try JSONDecoder().decode(Answer.self, from: text).jobs.first?.JobId
+    }
+}

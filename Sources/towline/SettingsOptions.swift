@@ -1,0 +1,29 @@
+import ArgumentParser
+import Foundation
+import TowlineCommands
+import TowlineServer
+
+/// The flags of commands that read the server's settings: every setting is a flag.
+struct SettingsOptions: ParsableArguments {
+    @Option(name: .long, help: "A YAML file with settings.")
+    var config: String?
+
+    @Argument(parsing: .allUnrecognized, help: ArgumentHelp("Settings as flags.", visibility: .hidden))
+    var flags: [String] = []
+
+    /// Reads flags over environment over file over defaults.
+    func load(_ mode: Settings.Mode) throws -> Settings {
+        do {
+            let environment = ProcessInfo.processInfo.environment
+            return try SettingsLoader(mode: mode, environment: environment, host: .current(environment)).load(
+                flags: try SettingsFlags.parse(flags), file: config)
+        } catch {
+            throw CommandFailure(error.description, exitCode: SettingsError.exitCode)
+        }
+    }
+}
+
+/// Writes to standard output at once, also into a pipe.
+func printNow(_ text: String) {
+    FileHandle.standardOutput.write(Data((text + "\n").utf8))
+}

@@ -1,0 +1,24 @@
+import ArgumentParser
+import Foundation
+import TowlineCommands
+
+/// The command `towline`: every subcommand by its name.
+@main
+struct Towline: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "towline",
+        abstract: "Pulls media from URLs into your own storage and reports every result.",
+        discussion: """
+            Start with `towline dev`, then in another terminal:
+              towline pull https://example.com/video.mp4
+            """,
+        subcommands: [
+            DevCommand.self, ServeCommand.self, DemoCommand.self,
+            ExplainURLCommand.self,
+            VersionCommand.self,
+        ])
+
+    static func main() async {
+        Foundation.exit(await TowlineCommandLine.run(Towline.self, arguments: Array(CommandLine.arguments.dropFirst())))
+    }
+}

@@ -1,0 +1,136 @@
+"""Fixtures of the conformance suite: one server, one origin, one receiver, and every SDK in its own process."""
+
+import itertools
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from harness.origin import Origin  # noqa: E402
+from harness.receiver import Receiver  # noqa: E402
+from harness.sdk import CLIENTS, SDK, Client  # noqa: E402
+from harness.server import Towline, binary  # noqa: E402
+from rawclient import RawClient  # noqa: E402
+
+_applications = itertools.count(2_000_001)
+
+
+def pytest_report_header():
+    return f"towline: {binary()}"
+
+
+def pytest_sessionstart(session):
+    if not session.config.option.collectonly and not os.access(binary(), os.X_OK):
+        pytest.exit(f"{binary()} is missing: build it first, or name it in TOWLINE_BIN", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def folder():
+    with tempfile.TemporaryDirectory(prefix="towline-conformance-") as path:
+        yield Path(path)
+
+
+@pytest.fixture(scope="session")
+def shared(folder):
+    """The server that most tests share; what a test changes there is keyed by an AppId of its own."""
+    server = Towline(folder / "shared", "--pull-per-origin", "64")
+    yield server
+    assert server.running, f"the server ended during the tests\n{server.text()}"
+    assert server.stop() == 0, server.text()
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Starts further servers with flags of the test's own; they end with the test."""
+    servers = []
+
+    def start(*flags, **options):
+        server = Towline(tmp_path / f"data-{len(servers)}", *flags, **options)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        if server.running:
+            server.thaw()
+            assert server.stop() == 0, server.text()
+
+
+@pytest.fixture(scope="session")
+def session_origin():
+    with Origin() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def session_receiver():
+    with Receiver() as server:
+        yield server
+
+
+@pytest.fixture
+def origin(session_origin):
+    return session_origin
+
+
+@pytest.fixture
+def receiver(session_receiver):
+    return session_receiver
+
+
+@pytest.fixture
+def unique(request, _counter=itertools.count(1)):
+    """A short name that no other test uses."""
+    return f"t{next(_counter)}"
+
+
+@pytest.fixture
+def app():
+    """An application id that no other test uses."""
+    return f"app-{next(_applications)}"
+
+
+@pytest.fixture(scope="session")
+def sdk_processes():
+    processes = {}
+    yield processes
+    for process in processes.values():
+        process.stop()
+
+
+@pytest.fixture
+def sdk_at(sdk_processes):
+    """Points an SDK, by name, at a server."""
+
+    def make(name, server):
+        if name not in sdk_processes:
+            sdk_processes[name] = SDK(name)
+        return Client(sdk_processes[name], server.api)
+
+    return make
+
+
+@pytest.fixture(params=list(CLIENTS))
+def sdk_name(request):
+    return request.param
+
+
+@pytest.fixture
+def sdk(sdk_name, sdk_at, shared):
+    """Each SDK in turn, pointed at the shared server."""
+    return sdk_at(sdk_name, shared)
+
+
+@pytest.fixture
+def raw(shared):
+    return RawClient(shared.api)
+
+
+@pytest.fixture(params=["v1", "v3"])
+def style(request):
+    """Both request signatures in turn."""
+    return request.param

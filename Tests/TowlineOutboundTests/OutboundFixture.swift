@@ -1,0 +1,89 @@
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+import TowlineCore
+import TowlineOutbound
+
+/// Answers look-ups from lists: each look-up of a name takes the next list, the last one stays.
+final class ScriptedResolver: HostResolver {
+    private struct State {
+        var answers: [String: [[IPAddress]]]
+        var lookUps: [String] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(_ answers: [String: [[String]]]) {
+        state = Mutex(State(answers: answers.mapValues { $0.map { $0.compactMap { IPAddress(parsing: $0) } } }))
+    }
+
+    /// Every name that was asked for, in order.
+    var lookUps: [String] { state.withLock { $0.lookUps } }
+
+    func resolve(_ name: String, within limit: Duration) async throws -> [IPAddress] {
+        try state.withLock { state in
+            state.lookUps.append(name)
+            guard var lists = state.answers[name], let first = lists.first else { throw ResolverError.notFound }
+            if lists.count > 1 {
+                lists.removeFirst()
+                state.answers[name] = lists
+            }
+            return first
+        }
+    }
+}
+
+/// Runs a test with a client and shuts it down afterwards.
+///
+/// - Parameters:
+///   - policy: `nil` for one that opens 127.0.0.1 and 127.0.0.2 and nothing else that is not public.
+///   - names: What names resolve to, look-up by look-up.
+///   - change: Changes the limits.
+func withClient(
+    policy: AddressPolicy? = nil,
+    names: [String: [[String]]] = [:],
+    change: (inout OutboundConfiguration) -> Void = { _ in },
+    _ test: (OutboundClient) async throws -> Void
+) async throws {
+    try await withClient(policy: policy, resolver: ScriptedResolver(names), change: change, test)
+}
+
+/// Runs a test with a client whose resolver is given.
+func withClient(
+    policy: AddressPolicy? = nil,
+    resolver: any HostResolver,
+    change: (inout OutboundConfiguration) -> Void = { _ in },
+    _ test: (OutboundClient) async throws -> Void
+) async throws {
+    var configuration = OutboundConfiguration()
+    configuration.connectTimeout = .seconds(5)
+    change(&configuration)
+    let loopback = [CIDR(IPAddress(v4: 0x7f00_0001), prefixLength: 32), CIDR(IPAddress(v4: 0x7f00_0002), prefixLength: 32)]
+    let client = OutboundClient(
+        configuration: configuration,
+        policy: policy ?? AddressPolicy(allow: loopback),
+        resolver: resolver,
+        logger: Logger(label: "test"),
+        eventLoopGroup: MultiThreadedEventLoopGroup.singleton
+    )
+    do {
+        try await test(client)
+    } catch {
+        await client.shutdown()
+        throw error
+    }
+    await client.shutdown()
+}
+
+extension OutboundResponse {
+    /// The whole body as text.
+    func text() async throws(OutboundError) -> String {
+        String(buffer: try await collectBody(upTo: 64 << 20).bytes)
+    }
+}
+
+/// A URL of a test.
+func url(_ text: String) throws -> HTTPURL {
+    try HTTPURL(parsing: text)
+}
