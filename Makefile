@@ -6,7 +6,7 @@ RELEASE_BIN := .build/release/towline
 # The same settings for every build of a kind, so that one build serves all that need it.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 RELEASE_FLAGS := -c release --static-swift-stdlib $(BUILD_FLAGS) --product towline
-SOURCES := Package.swift Sources Tests Examples
+SOURCES := Package.swift Sources Tests examples
 
 .PHONY: help
 help: ## Lists the targets

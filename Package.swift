@@ -13,9 +13,12 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let serviceLifecycleTestKit = Target.Dependency.product(
+    name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
@@ -120,19 +123,48 @@ let package = Package(
         .target(
             name: "TowlineTesting",
             dependencies: [
-                "TowlineCore", "TowlineObjects", "TowlineStore", nioCore, nioHTTP1, nioPosix,
+                "TowlineCore", "TowlineObjects", "TowlineStore", "TowlineStoreSQLite", logging, nioCore, nioHTTP1,
+                nioPosix,
             ]
         ),
 
         .testTarget(name: "VODEventsTests", dependencies: ["VODEvents"]),
         .testTarget(name: "VODSignaturesTests", dependencies: ["VODSignatures"]),
         .testTarget(name: "TowlineCoreTests", dependencies: ["TowlineCore"]),
-        .testTarget(name: "TowlineOutboundTests", dependencies: ["TowlineOutbound", "TowlineTesting"]),
-        .testTarget(name: "TowlineStoreSQLiteTests", dependencies: ["TowlineStoreSQLite", "TowlineTesting"]),
-        .testTarget(name: "TowlineObjectsTests", dependencies: ["TowlineObjects", "TowlineTesting"]),
-        .testTarget(name: "TowlineWorkerTests", dependencies: ["TowlineWorker", "TowlineTesting"]),
-        .testTarget(name: "TowlineDeliveryTests", dependencies: ["TowlineDelivery", "TowlineTesting"]),
-        .testTarget(name: "TowlineAPITests", dependencies: ["TowlineAPI", "TowlineTesting"]),
+        .testTarget(
+            name: "TowlineOutboundTests",
+            dependencies: ["TowlineCore", "TowlineOutbound", "TowlineTesting", logging, nioCore, nioHTTP1, nioPosix]
+        ),
+        .testTarget(
+            name: "TowlineStoreSQLiteTests",
+            dependencies: ["TowlineCore", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting", grdb, logging]
+        ),
+        .testTarget(
+            name: "TowlineObjectsTests",
+            dependencies: ["TowlineCore", "TowlineObjects", "TowlineTesting", nioCore, nioPosix]
+        ),
+        .testTarget(
+            name: "TowlineWorkerTests",
+            dependencies: [
+                "TowlineCore", "TowlineObjects", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting",
+                "TowlineWorker",
+                nioCore, nioPosix, serviceLifecycle, serviceLifecycleTestKit,
+            ]
+        ),
+        .testTarget(
+            name: "TowlineDeliveryTests",
+            dependencies: [
+                "TowlineCore", "TowlineDelivery", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting", "VODEvents",
+                serviceLifecycle, serviceLifecycleTestKit,
+            ]
+        ),
+        .testTarget(
+            name: "TowlineAPITests",
+            dependencies: [
+                "TowlineAPI", "TowlineCore", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting", "VODSignatures",
+                hummingbird, hummingbirdTesting, httpTypes, logging, nioCore,
+            ]
+        ),
         .testTarget(name: "TowlineClientTests", dependencies: ["TowlineClient"]),
         .testTarget(name: "TowlineCommandsTests", dependencies: ["TowlineCommands"]),
         .testTarget(name: "TowlineServerTests", dependencies: ["TowlineServer", "TowlineTesting"]),

@@ -80,8 +80,10 @@ package struct VODError: Error, Sendable, Hashable {
     static let unavailable = VODError(
         "ServiceUnAvailable", status: 503, "The request has failed due to a temporary failure of the server.")
 
-    /// The signature differs. The text after the colon is what old Python clients compare with their own
-    /// (vod-api.md 9.7), so it is always there.
+    /// The signature differs.
+    ///
+    /// The text after the colon is what old Python clients compare with their own (vod-api.md 9.7), so it is always
+    /// there.
     static func signatureMismatch(stringToSign: String) -> VODError {
         VODError(
             "SignatureDoesNotMatch", status: 400,

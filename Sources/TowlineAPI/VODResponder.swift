@@ -17,6 +17,7 @@ package struct VODResponder: HTTPResponder {
     /// A responder over a service.
     ///
     /// - Parameters:
+    ///   - service: What the actions work with.
     ///   - maxBodyBytes: The largest body, in bytes (`api.max-body-bytes`).
     ///   - makeRequestID: Gives upper-case UUIDs.
     package init(

@@ -80,7 +80,9 @@ package struct HTTPCaller: Sendable {
     ///   - body: The body; empty for none.
     /// - Returns: The answer, whatever its status.
     /// - Throws: ``Failure`` when there is no answer, `CancellationError` when the task was cancelled.
-    package func send(method: Method, url: String, headers: [NameValuePair], body: [UInt8] = []) async throws -> Answer {
+    package func send(method: Method, url: String, headers: [NameValuePair], body: [UInt8] = []) async throws -> Answer
+    {
+        try Task.checkCancellation()
         var request = HTTPClientRequest(url: url)
         request.method = method == .GET ? .GET : .POST
         for header in headers { request.headers.add(name: header.name, value: header.value) }

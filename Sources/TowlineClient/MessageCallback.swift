@@ -26,6 +26,7 @@ public struct MessageCallback: Sendable, Hashable {
     ///   - eventTypes: The event types; nil for all of them.
     ///   - authKey: Signs the events; nil leaves them unsigned.
     ///   - appID: The application; nil for the default.
+    /// - Returns: What ``VODClient/setMessageCallback(_:)`` takes.
     public static func http(
         url: String, eventTypes: [String]? = nil, authKey: String? = nil, appID: String? = nil
     ) -> MessageCallback {
@@ -41,6 +42,7 @@ public struct MessageCallback: Sendable, Hashable {
     ///   - endpoint: The URL of the queue service.
     ///   - eventTypes: The event types; nil for all of them.
     ///   - appID: The application; nil for the default.
+    /// - Returns: What ``VODClient/setMessageCallback(_:)`` takes.
     public static func queue(
         named name: String, endpoint: String, eventTypes: [String]? = nil, appID: String? = nil
     ) -> MessageCallback {

@@ -12,8 +12,9 @@ public struct UploadMediaByURLRequest: Sendable, Hashable {
     public var sources: [UploadSource]
     /// Where the events of these jobs go and what they carry; nil leaves both to the configuration.
     public var userData: UploadUserData?
-    /// A mark against submitting twice: at most 50 letters, digits, `-` and `_`. The server refuses the same mark for ten
-    /// minutes.
+    /// A mark against submitting twice: at most 50 letters, digits, hyphens and underscores.
+    ///
+    /// The server refuses the same mark for ten minutes.
     public var sessionID: String?
     /// The application; nil for the default, `app-1000000`.
     public var appID: String?
@@ -88,7 +89,9 @@ public struct UploadSource: Sendable, Hashable {
 
 /// What is said about one source (vod-api 1.3); lengths count bytes of UTF-8.
 public struct UploadMetadata: Sendable, Hashable {
-    /// At most 128 bytes, no emoji. Towline takes the file name when there is none; the vendor's service wants one.
+    /// At most 128 bytes, no emoji.
+    ///
+    /// Towline takes the file name when there is none; the vendor's service wants one.
     public var title: String?
     /// The size in bytes that is expected: a hint.
     public var fileSize: Int64?

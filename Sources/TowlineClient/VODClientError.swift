@@ -82,7 +82,8 @@ extension VODClientError {
         switch failure.kind {
         case .unreachable:
             self.init(
-                kind: .unreachable, code: "Unreachable", message: "No server answers at \(endpoint) (\(failure.detail)).",
+                kind: .unreachable, code: "Unreachable",
+                message: "No server answers at \(endpoint) (\(failure.detail)).",
                 cause: failure.cause)
         case .timeout:
             self.init(

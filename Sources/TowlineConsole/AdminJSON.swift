@@ -1,7 +1,9 @@
 import TowlineCore
 import TowlineStore
 
-/// The JSON of the admin API. Source URLs are masked: their queries may hold signatures (pitfalls.md).
+/// The JSON of the admin API.
+///
+/// Source URLs are masked: their queries may hold signatures (pitfalls.md).
 enum AdminJSON {
     static func job(_ job: Job, progress: JobProgress?) -> JSONValue {
         .members([
@@ -64,7 +66,10 @@ enum AdminJSON {
     }
 
     private static func delivery(_ delivery: Delivery) -> JSONValue {
-        let url = switch delivery.target { case .http(let url): url }
+        let url =
+            switch delivery.target {
+            case .http(let url): url
+            }
         return .members([
             "id": .string(delivery.id.description),
             "event": .string(delivery.event.description),

@@ -19,14 +19,18 @@ package struct AdminRoutes: Sendable {
     /// Routes over a store.
     ///
     /// - Parameters:
+    ///   - store: What is shown and changed.
     ///   - progress: The progress of a running job as this process knows it.
     ///   - unknownParameters: Parameters that no VOD action knows, with counts.
     ///   - isReady: Throws the reason when the process cannot take work.
     ///   - makeSecret: Gives a fresh random access key.
     ///   - token: What callers must show (`admin.token`); nil lets loopback in.
+    ///   - version: The version of this build.
+    ///   - logger: Gets what goes wrong.
     package init(
         store: any Store, progress: @escaping @Sendable (JobID) -> JobProgress?,
-        unknownParameters: @escaping @Sendable () -> [String: Int], isReady: @escaping @Sendable () async throws -> Void,
+        unknownParameters: @escaping @Sendable () -> [String: Int],
+        isReady: @escaping @Sendable () async throws -> Void,
         makeSecret: @escaping @Sendable () -> (id: String, secret: String), token: String?, version: String,
         logger: Logger
     ) {
@@ -126,7 +130,9 @@ package struct AdminRoutes: Sendable {
 
     private func jobID(_ context: AdminContext) throws -> JobID {
         let text = context.parameters.get("id") ?? ""
-        guard let id = JobID(text) else { throw AdminError(.notFound, "NotFound", "there is no job \(text.prefix(64))") }
+        guard let id = JobID(text) else {
+            throw AdminError(.notFound, "NotFound", "there is no job \(text.prefix(64))")
+        }
         return id
     }
 

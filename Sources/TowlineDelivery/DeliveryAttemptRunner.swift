@@ -11,7 +11,9 @@ struct DeliveryAttemptRunner: Sendable {
     let wallClock: @Sendable () -> Timestamp
     let random: @Sendable () -> Double
 
-    /// Runs the attempt to its end. Never throws: what goes wrong is in the report.
+    /// Runs the attempt to its end.
+    ///
+    /// Never throws: what goes wrong is in the report.
     func run() async -> DeliveryReport {
         let startedAt = clock.elapsed
         var record = DeliveryAttemptRecord()
@@ -54,7 +56,10 @@ struct DeliveryAttemptRunner: Sendable {
 
     /// The POST of this attempt: the stored bytes, signed with the key of the moment (vod-api.md 5.1, 5.2).
     private var request: EventRequest {
-        let url = switch claim.target { case .http(let url): url }
+        let url =
+            switch claim.target {
+            case .http(let url): url
+            }
         let seconds = wallClock().milliseconds / 1000
         var headers: [EventRequest.Header] = [
             .init("Content-Type", "application/json"),

@@ -19,7 +19,15 @@ package struct DeliveryEngine: Service {
 
     /// An engine over a store and a way to send.
     ///
-    /// - Parameter wallClock: What signatures are dated with.
+    /// - Parameters:
+    ///   - store: Where deliveries are claimed and recorded.
+    ///   - signals: The store's wake-ups.
+    ///   - sender: Makes the requests.
+    ///   - configuration: What the engine may do.
+    ///   - clock: Measures waits.
+    ///   - wallClock: What signatures are dated with.
+    ///   - random: Numbers from 0 up to 1 for jitter.
+    ///   - logger: Gets what goes wrong.
     package init(
         store: any DeliveryStore, signals: StoreSignals, sender: any EventSender,
         configuration: DeliveryConfiguration, clock: any MonotonicClock = SystemMonotonicClock(),

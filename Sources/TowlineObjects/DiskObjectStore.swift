@@ -1,18 +1,20 @@
-package import NIOPosix
 import NIOCore
+package import NIOPosix
 import Synchronization
 package import TowlineCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
-/// Objects as files under one folder. A file bears its final name only once its bytes are on stable storage; until
-/// then it ends in `.part`. Small objects that are put deferred are the exception: a row in the store restores them.
+/// Objects as files under one folder.
+///
+/// A file bears its final name only once its bytes are on stable storage; until then it ends in `.part`. Small objects
+/// that are put deferred are the exception: a row in the store restores them.
 package final class DiskObjectStore: DeferredObjectStore {
     private let root: String
     private let threads: NIOThreadPool

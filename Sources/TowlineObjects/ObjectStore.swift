@@ -1,7 +1,9 @@
 package import NIOCore
 package import TowlineCore
 
-/// Where objects are kept. Each key has one writer ever (design 4.5), so no call has to reckon with another's.
+/// Where objects are kept.
+///
+/// Each key has one writer ever (design 4.5), so no call has to reckon with another's.
 package protocol ObjectStore: Sendable {
     /// Begins to write an object of unknown or known size.
     ///
@@ -18,7 +20,9 @@ package protocol ObjectStore: Sendable {
     func checkReadiness() async throws
 }
 
-/// One object on its way into a store. One caller, one call at a time.
+/// One object on its way into a store.
+///
+/// One caller, one call at a time.
 package protocol ObjectUpload: Sendable {
     /// Takes the next bytes. May return before they are written, but never holds more than two buffers.
     ///

@@ -1,14 +1,16 @@
 import CTowlineDisk
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
-/// One open file descriptor with the calls that the disk store needs. Every call blocks.
+/// One open file descriptor with the calls that the disk store needs.
+///
+/// Every call blocks.
 struct PosixFile: ~Copyable {
     private let descriptor: Int32
 
@@ -25,11 +27,11 @@ struct PosixFile: ~Copyable {
         var rest = bytes
         while !rest.isEmpty {
             #if canImport(Darwin)
-            let count = Darwin.write(descriptor, rest.baseAddress, rest.count)
+                let count = Darwin.write(descriptor, rest.baseAddress, rest.count)
             #elseif canImport(Musl)
-            let count = Musl.write(descriptor, rest.baseAddress, rest.count)
+                let count = Musl.write(descriptor, rest.baseAddress, rest.count)
             #else
-            let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+                let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
             #endif
             if count < 0 {
                 if errno == EINTR { continue }
@@ -65,11 +67,11 @@ extension ObjectStoreError {
     /// The error of the last system call, as a sentence with the path.
     static func errno(_ doing: String, _ path: String) -> ObjectStoreError {
         #if canImport(Glibc)
-        let number = Glibc.errno
+            let number = Glibc.errno
         #elseif canImport(Musl)
-        let number = Musl.errno
+            let number = Musl.errno
         #else
-        let number = Darwin.errno
+            let number = Darwin.errno
         #endif
         let code: Code =
             switch number {

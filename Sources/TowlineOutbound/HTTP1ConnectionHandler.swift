@@ -20,6 +20,9 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
         case closed
     }
 
+    /// How long a ready connection waits for its first request, in case its caller is gone.
+    private static let freshLifetime = TimeAmount.seconds(30)
+
     private let key: HTTP1Connection.Key
     private let pool: ConnectionPool
     private let budget: ReadBudget
@@ -270,7 +273,8 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     private var limit: (deadline: NIODeadline, kind: OutboundFailure.Limit)? {
         switch state {
         case .connecting, .closed: nil
-        case .fresh(let since), .idle(let since): (since + idleLifetime, .pooled)
+        case .fresh(let since): (since + Self.freshLifetime, .pooled)
+        case .idle(let since): (since + idleLifetime, .pooled)
         case .active(let active): active.limit(isReadHeld: isReadHeld)
         }
     }

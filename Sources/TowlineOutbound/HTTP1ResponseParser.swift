@@ -86,6 +86,7 @@ struct HTTP1ResponseParser {
         while true {
             switch state {
             case .statusLine:
+                try checkBeginning()
                 guard let line = try headLine() else { return nil }
                 try readStatusLine(line)
                 state = .fields
@@ -192,6 +193,13 @@ struct HTTP1ResponseParser {
     }
 
     // MARK: Head
+
+    /// Refuses what cannot become a status line without waiting for the end of the line.
+    private func checkBeginning() throws(HTTP1ParseError) {
+        guard input.readableBytesView.starts(with: "HTTP/1.".utf8.prefix(input.readableBytes)) else {
+            throw .malformed("the response does not begin with an HTTP/1 status line")
+        }
+    }
 
     private mutating func readStatusLine(_ line: ByteBuffer) throws(HTTP1ParseError) {
         let parsed = try HTTP1Lexer.statusLine(line)

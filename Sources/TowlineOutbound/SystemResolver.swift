@@ -77,11 +77,12 @@ package final class SystemResolver: HostResolver {
 
     private static func address(of entry: addrinfo) -> IPAddress? {
         guard let pointer = UnsafeRawPointer(entry.ai_addr) else { return nil }
+        let bytes = UnsafeRawBufferPointer(start: pointer, count: Int(entry.ai_addrlen))
+        // Where the address lies in `sockaddr_in` and `sockaddr_in6`. Their fields cannot be named here: several
+        // modules bring these types along, and optimised builds differ from others in whose they are.
         switch entry.ai_family {
-        case AF_INET:
-            return IPAddress(v4: UInt32(bigEndian: pointer.load(as: sockaddr_in.self).sin_addr.s_addr))
-        case AF_INET6:
-            return withUnsafeBytes(of: pointer.load(as: sockaddr_in6.self).sin6_addr) { IPAddress(bytes: Array($0)) }
+        case AF_INET where bytes.count >= 8: return IPAddress(bytes: Array(bytes[4..<8]))
+        case AF_INET6 where bytes.count >= 24: return IPAddress(bytes: Array(bytes[8..<24]))
         default: return nil
         }
     }

@@ -1,14 +1,13 @@
 package import Logging
+package import TowlineCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
-
-package import TowlineCore
 
 /// Log lines on standard error, as text or as one JSON object a line (`log.format`).
 package struct LogOutput: LogHandler {

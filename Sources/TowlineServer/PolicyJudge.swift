@@ -2,8 +2,9 @@ import TowlineAPI
 package import TowlineCore
 package import TowlineOutbound
 
-/// Judges a URL's addresses as the guarded client would, when the URL is named. A name that has no address yet, or
-/// none in time, passes: the client judges again when it connects.
+/// Judges a URL's addresses as the guarded client would, when the URL is named.
+///
+/// A name that has no address yet, or none in time, passes: the client judges again when it connects.
 package struct PolicyJudge: AddressJudge {
     private let client: OutboundClient
 

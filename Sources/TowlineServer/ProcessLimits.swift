@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// What the process asks of the system when it starts.
@@ -12,15 +12,23 @@ package enum ProcessLimits {
     /// of the end of the process.
     package static func prepare() {
         var limit = rlimit()
-        #if canImport(Glibc)
-        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        #else
-        let resource = RLIMIT_NOFILE
-        #endif
-        if getrlimit(resource, &limit) == 0 {
+        if getrlimit(openFilesResource, &limit) == 0 {
             limit.rlim_cur = min(limit.rlim_max, 1 << 20)
-            _ = setrlimit(resource, &limit)
+            _ = setrlimit(openFilesResource, &limit)
         }
         signal(SIGPIPE, SIG_IGN)
     }
+
+    /// How many files the process may have open once ``prepare()`` has run.
+    package static var openFiles: Int {
+        var limit = rlimit()
+        guard getrlimit(openFilesResource, &limit) == 0 else { return 0 }
+        return Int(clamping: min(limit.rlim_max, 1 << 20))
+    }
+
+    #if canImport(Glibc)
+        private static let openFilesResource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    #else
+        private static let openFilesResource = RLIMIT_NOFILE
+    #endif
 }

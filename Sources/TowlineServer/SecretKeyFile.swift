@@ -1,11 +1,11 @@
 import Foundation
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// The file with the key that seals stored secrets: 32 random bytes as 64 hexadecimal digits, mode 0600.
@@ -46,11 +46,11 @@ enum SecretKeyFile {
         let bytes = Array(text.utf8)
         let count = bytes.withUnsafeBytes { buffer in
             #if canImport(Glibc)
-            Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+                Glibc.write(descriptor, buffer.baseAddress, buffer.count)
             #elseif canImport(Musl)
-            Musl.write(descriptor, buffer.baseAddress, buffer.count)
+                Musl.write(descriptor, buffer.baseAddress, buffer.count)
             #else
-            Darwin.write(descriptor, buffer.baseAddress, buffer.count)
+                Darwin.write(descriptor, buffer.baseAddress, buffer.count)
             #endif
         }
         guard count == bytes.count, fsync(descriptor) == 0 else { throw failure("cannot be written", path) }

@@ -17,7 +17,9 @@ import TowlineStore
 import TowlineStoreSQLite
 import TowlineWorker
 
-/// The wiring of one server: the only place that names concrete stores. Reads top to bottom in the order of start.
+/// The wiring of one server: the only place that names concrete stores.
+///
+/// Reads top to bottom in the order of start.
 final class ServerBuild: Sendable {
     let addresses: TowlineServer.Addresses
     private let settings: Settings
@@ -53,7 +55,7 @@ final class ServerBuild: Sendable {
         try DataFolder.prepare(settings.data.path)
         let fatal = FatalSignal()
         self.fatal = fatal
-        store = try await Self.openStore(settings, publicURL: publicURL, fatal: fatal, logger: logger)
+        store = try await Self.openStore(settings, publicURL: publicURL, onFatal: { fatal.set($0) }, logger: logger)
         threads = NIOThreadPool(numberOfThreads: 4)
         threads.start()
         objects = try Self.openObjects(settings, threads: threads)
@@ -209,8 +211,9 @@ final class ServerBuild: Sendable {
             onServerRunning: { _ in await onListening() }, logger: logger)
     }
 
-    private static func openStore(
-        _ settings: Settings, publicURL: String, fatal: FatalSignal, logger: Logger
+    /// Opens the store that the settings name; brings it to the schema of this version.
+    static func openStore(
+        _ settings: Settings, publicURL: String, onFatal: @escaping @Sendable (ServerError) -> Void, logger: Logger
     ) async throws -> SQLiteStore {
         let key = try SecretKeyFile.load(settings.secretsKeyFile)
         guard case .sqlite(let path) = settings.store else { throw ServerError("store.url names no store") }
@@ -219,7 +222,7 @@ final class ServerBuild: Sendable {
                 path: path, lockPath: path + ".lock", secretBox: try SecretBox(key: key),
                 composer: EventComposer(publicURL: publicURL))
             configuration.deliveryPolicyName = settings.delivery.policy.rawValue
-            configuration.onFatal = { error in fatal.set(ServerError(error.message)) }
+            configuration.onFatal = { error in onFatal(ServerError(error.message)) }
             return try await SQLiteStore.open(configuration, logger: logger)
         } catch let error as StoreError {
             throw ServerError(error.message)
@@ -245,7 +248,8 @@ final class ServerBuild: Sendable {
             return .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
         } catch {
             throw ServerError(
-                "api.tls-certificate and api.tls-key: \(files.certificateFile) or \(files.keyFile) cannot be read as PEM")
+                "api.tls-certificate and api.tls-key: \(files.certificateFile) or \(files.keyFile) cannot be read as PEM"
+            )
         }
     }
 }

@@ -2,7 +2,6 @@ import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
-import Synchronization
 import TowlineCore
 import TowlineStore
 import UnixSignals
@@ -22,18 +21,17 @@ package struct TowlineServer: Sendable {
     /// A server with settings.
     package init(settings: Settings) { self.settings = settings }
 
-    /// Runs until SIGTERM or SIGINT, or until the surrounding task is cancelled.
+    /// Runs until SIGTERM or SIGINT, or until `work` has returned.
     ///
-    /// - Parameter onReady: Called once, when both listeners answer.
+    /// - Parameter work: Begins when the listeners answer. When it returns the server shuts down gracefully; what it
+    ///   throws is thrown again after that.
     /// - Throws: ``ServerError`` when it cannot start, or had to stop because what it keeps cannot be trusted.
-    package func run(
-        handlesSignals: Bool = true, onReady: @escaping @Sendable (Addresses) async -> Void
-    ) async throws {
+    package func run(while work: @escaping @Sendable (Addresses) async throws -> Void) async throws {
         let logger = makeLogger()
         defer { if settings.data.isTemporary { DataFolder.remove(settings.data.path) } }
         let build = try await ServerBuild(settings: settings, logger: logger)
         do {
-            try await run(build, handlesSignals: handlesSignals, onReady: onReady, logger: logger)
+            try await run(build, while: work, logger: logger)
         } catch {
             await build.close()
             throw build.fatalError ?? Self.explain(error, settings: settings)
@@ -43,23 +41,43 @@ package struct TowlineServer: Sendable {
     }
 
     private func run(
-        _ build: ServerBuild, handlesSignals: Bool, onReady: @escaping @Sendable (Addresses) async -> Void,
-        logger: Logger
+        _ build: ServerBuild, while work: @escaping @Sendable (Addresses) async throws -> Void, logger: Logger
     ) async throws {
-        let listeners = Mutex(0)
-        let listening: @Sendable () async -> Void = {
-            let count = listeners.withLock { count in
-                count += 1
-                return count
-            }
-            if count == build.listenerCount { await onReady(build.addresses) }
-        }
+        // The group logs whole services, settings included; only its failures are worth a line.
+        var lifecycleLogger = logger
+        lifecycleLogger.logLevel = max(logger.logLevel, .error)
+        let (listening, listen) = AsyncStream.makeStream(of: Void.self)
         let group = ServiceGroup(
             configuration: .init(
-                services: try build.services(onListening: listening).map { .init(service: $0) },
-                gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: logger))
+                services: try build.services(onListening: { listen.yield() }).map { .init(service: $0) },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: lifecycleLogger))
         build.onFatal { await group.triggerGracefulShutdown() }
-        try await group.run()
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                var listeners = 0
+                for await _ in listening {
+                    listeners += 1
+                    if listeners == build.listenerCount { break }
+                }
+                guard listeners == build.listenerCount else { return }
+                do {
+                    try await work(build.addresses)
+                } catch {
+                    await group.triggerGracefulShutdown()
+                    throw error
+                }
+                await group.triggerGracefulShutdown()
+            }
+            defer { tasks.cancelAll() }
+            try await group.run()
+            listen.finish()
+            tasks.cancelAll()
+            do {
+                try await tasks.waitForAll()
+            } catch is CancellationError {
+                // The server was stopped from outside while the work was under way.
+            }
+        }
     }
 
     private func makeLogger() -> Logger {

@@ -147,7 +147,9 @@ package struct JobProgress: Sendable, Hashable {
     }
 }
 
-/// Jobs, their runs, attempts and media. Times come from the store's own clock, so no call takes one (design 4.10).
+/// Jobs, their runs, attempts and media.
+///
+/// Times come from the store's own clock, so no call takes one (design 4.10).
 package protocol JobStore: Sendable {
     /// Accepts the jobs of one call, in one transaction, on stable storage before it returns.
     ///
@@ -186,6 +188,7 @@ package protocol JobStore: Sendable {
     ///   - account: The owner; nil for an operator, who may cancel any job.
     ///   - onlyPending: Whether jobs that have started are passed over, as the wire's action does.
     ///   - failure: What the event says.
+    ///   - nonce: The request's one-time mark, kept in the same transaction; nil for an operator.
     /// - Returns: The jobs that this call cancelled.
     /// - Throws: ``StoreError`` with code `nonceUsed`.
     func cancel(

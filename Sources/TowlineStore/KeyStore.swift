@@ -33,7 +33,9 @@ package struct AccessKey: Sendable, Hashable {
     }
 }
 
-/// Access keys. Secrets are sealed with the key file's key before they reach the database (docs/security.md).
+/// Access keys.
+///
+/// Secrets are sealed with the key file's key before they reach the database (docs/security.md).
 package protocol KeyStore: Sendable {
     /// Stores a key; on stable storage before it returns. Storing the same id with the same secret again is fine.
     ///

@@ -25,8 +25,9 @@ package struct SmallObject: Sendable {
     }
 }
 
-/// Small objects kept as rows until their files are known to be on stable storage (design section 7). Only stores on
-/// the same machine as the files offer this.
+/// Small objects kept as rows until their files are known to be on stable storage (design section 7).
+///
+/// Only stores on the same machine as the files offer this.
 package protocol SmallObjectStore: Sendable {
     /// The greatest sequence among the committed rows; nil when there are none.
     func lastSmallObject() async throws -> Int64?

@@ -1,9 +1,9 @@
 import Crypto
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// Seals secrets before they reach a database: AES-256-GCM under the key of `secrets.key-file`.
@@ -41,7 +41,8 @@ package struct SecretBox: Sendable {
             let plain = try AES.GCM.open(box, using: key, authenticating: Array(purpose.utf8))
             return String(decoding: plain, as: UTF8.self)
         } catch {
-            throw StoreError(.corrupted, "a stored secret does not open; the key file is not the one it was sealed with")
+            throw StoreError(
+                .corrupted, "a stored secret does not open; the key file is not the one it was sealed with")
         }
     }
 }

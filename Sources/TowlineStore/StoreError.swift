@@ -1,8 +1,12 @@
-/// Why a store call did not do what was asked. Nothing of the call has happened unless a code says otherwise.
+/// Why a store call did not do what was asked.
+///
+/// Nothing of the call has happened unless a code says otherwise.
 package struct StoreError: Error, Sendable, CustomStringConvertible {
     /// A stable code; also the metric label.
     package struct Code: Sendable, Hashable, CustomStringConvertible {
-        private enum Value: String { case unavailable, conflict, notFound, nonceUsed, corrupted, newerSchema, locked, full }
+        private enum Value: String {
+            case unavailable, conflict, notFound, nonceUsed, corrupted, newerSchema, locked, full
+        }
         private let value: Value
         /// The database cannot be reached or answers with a fault that may pass.
         package static let unavailable = Code(value: .unavailable)

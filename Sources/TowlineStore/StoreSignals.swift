@@ -1,5 +1,4 @@
 import Synchronization
-
 package import TowlineCore
 
 /// What a listener can wait for.
@@ -16,8 +15,10 @@ package enum StoreTopic: Sendable, Hashable, CaseIterable {
     case jobsChanged
 }
 
-/// Wake-ups from a store to the engines of this process. They carry no data: whoever wakes asks the store. A signal
-/// may be lost (another node made the change), so every listener also wakes at the time that its last claim named.
+/// Wake-ups from a store to the engines of this process.
+///
+/// They carry no data: whoever wakes asks the store. A signal may be lost (another node made the change), so every
+/// listener also wakes at the time that its last claim named.
 package final class StoreSignals: Sendable {
     private struct Listeners {
         var next = 0
@@ -31,7 +32,9 @@ package final class StoreSignals: Sendable {
     /// A hub without listeners.
     package init() {}
 
-    /// Signals of a topic from now on. Several signals before the listener looks are one.
+    /// Signals of a topic from now on.
+    ///
+    /// Several signals before the listener looks are one.
     package func listen(to topic: StoreTopic) -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let id = listeners.withLock { listeners in

@@ -20,7 +20,6 @@ extension SQLiteStore {
                 .time(key.isRevoked ? context.now : nil))
             context.effects.signal(.keysChanged)
         }
-        keys.forget()
     }
 
     package func listKeys() async throws -> [AccessKeyInfo] {
@@ -34,18 +33,14 @@ extension SQLiteStore {
     }
 
     package func key(_ id: String) async throws -> AccessKey? {
-        let (known, generation) = keys.find(id)
-        if let known { return known }
         let box = configuration.secretBox
-        let key = try await read { connection in
+        return try await read { connection in
             try connection.first(KeySQL.find, .text(id)) { row in
                 AccessKey(
                     id: id, secret: try box.open(row.blob(1), for: KeySQL.purpose(id)),
                     account: AccountID(row.text(0)), isRevoked: !row.isNull(2))
             }
         }
-        if let key { keys.keep(key, generation: generation) }
-        return key
     }
 
     package func revokeKey(_ id: String) async throws {
@@ -55,7 +50,6 @@ extension SQLiteStore {
             }
             context.effects.signal(.keysChanged)
         }
-        keys.forget()
     }
 
     package func setCallback(_ configuration: CallbackConfiguration, nonce: RequestNonce?) async throws {

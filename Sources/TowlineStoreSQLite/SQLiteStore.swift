@@ -16,7 +16,6 @@ package final class SQLiteStore: Store {
     package let clock: any StoreClock
 
     let configuration: SQLiteStoreConfiguration
-    let keys = KeyCache()
     private let queue: WriteQueue
     private let pool: DatabasePool
     private let ending: WriterEnding
@@ -41,6 +40,9 @@ package final class SQLiteStore: Store {
         ending = shared.ending
     }
 
+    /// Operations that wait for the writer's next group.
+    package var waitingWrites: Int { queue.count }
+
     deinit { queue.close(StoreError(.unavailable, "the store is closed")) }
 
     /// Runs an operation in the next group and returns its result after the commit.
@@ -63,7 +65,8 @@ package final class SQLiteStore: Store {
     func read<T: Sendable>(_ body: @escaping @Sendable (SQLConnection) throws -> T) async throws -> T {
         if let refusal = queue.refusal { throw refusal }
         do {
-            return try await pool.read { try body(SQLConnection($0)) }
+            let intercept = configuration.intercept
+            return try await pool.read { try body(SQLConnection($0, intercept: intercept)) }
         } catch let error as CancellationError {
             throw error
         } catch {
@@ -81,8 +84,22 @@ package final class SQLiteStore: Store {
     }
 
     package func checkReadiness() async throws {
-        try await write(.accept) { _ in }
+        // A write that reaches the disk: a full or failing one is noticed here.
+        try await write(.accept) { try $0.raiseFloor() }
     }
+
+    /// How the writer's connection makes commits durable, as SQLite itself says: `wal` and 2, which is FULL.
+    package func durability() async throws -> (journalMode: String, synchronous: Int) {
+        try await write(.accept) { context in
+            (
+                try context.connection.first(Self.journalMode) { $0.text(0) } ?? "",
+                try context.connection.first(Self.synchronous) { $0.int(0) } ?? 0
+            )
+        }
+    }
+
+    private static let journalMode = SQL("PRAGMA journal_mode")
+    private static let synchronous = SQL("PRAGMA synchronous")
 
     package func close() async {
         queue.close(StoreError(.unavailable, "the store is closed"))

@@ -33,8 +33,9 @@ package struct ObjectCaretaker: Service {
         self.logger = logger
     }
 
-    /// Puts back the files of small objects whose rows are still there: a crash may have taken the files. To be
-    /// called before anything else uses the object store.
+    /// Puts back the files of small objects whose rows are still there: a crash may have taken the files.
+    ///
+    /// To be called before anything else uses the object store.
     ///
     /// - Throws: ``StoreError`` or ``ObjectStoreError``; calling again is fine.
     package func restore() async throws {

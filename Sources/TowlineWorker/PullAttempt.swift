@@ -13,7 +13,9 @@ struct PullAttempt: Sendable {
     let progress: AttemptProgress
     let random: @Sendable () -> Double
 
-    /// Runs the attempt to its end. Never throws: what goes wrong is in the report.
+    /// Runs the attempt to its end.
+    ///
+    /// Never throws: what goes wrong is in the report.
     func run() async -> JobAttemptReport {
         var record = JobAttemptRecord()
         let result = await result(record: &record)
@@ -50,13 +52,13 @@ struct PullAttempt: Sendable {
     }
 
     private func followUp(to failure: JobFailure) -> JobAttemptResult {
-        let madeProgress = progress.received > claim.job.bytesReceived
         let remaining = configuration.totalTimeout - claim.runAge - (clock.elapsed - progress.startedAt)
         let decision = configuration.retry.decide(
-            after: failure, fruitless: madeProgress ? 1 : claim.fruitless, remaining: remaining, random: random())
+            after: failure, fruitless: claim.fruitless, remaining: remaining, random: random())
         switch decision {
         case .giveUp: return .failed(failure)
-        case .retry(let wait): return .retry(failure, after: wait, madeProgress: madeProgress)
+        // Every attempt starts afresh, so that none builds on what another received.
+        case .retry(let wait): return .retry(failure, after: wait, madeProgress: false)
         }
     }
 
@@ -75,7 +77,8 @@ struct PullAttempt: Sendable {
             try await receive(response.body, into: &sink)
             guard response.contentLength == nil || response.contentLength == progress.received else {
                 throw JobFailure(
-                    .sourceTruncated, "the source announced \(response.contentLength ?? 0) bytes and sent "
+                    .sourceTruncated,
+                    "the source announced \(response.contentLength ?? 0) bytes and sent "
                         + "\(progress.received)")
             }
             progress.enter(.downloaded)
@@ -101,7 +104,8 @@ struct PullAttempt: Sendable {
             let now = clock.elapsed
             guard floor.isFastEnough(after: chunk.readableBytes, now: now) else {
                 throw JobFailure(
-                    .sourceTimeout, "the source sent less than \(configuration.minBytesPerSecond) bytes a second over "
+                    .sourceTimeout,
+                    "the source sent less than \(configuration.minBytesPerSecond) bytes a second over "
                         + "\(configuration.speedWindow)")
             }
             guard claim.runAge + (now - progress.startedAt) < configuration.totalTimeout else { throw totalTimeout }
@@ -111,7 +115,8 @@ struct PullAttempt: Sendable {
     }
 
     private var totalTimeout: JobFailure {
-        JobFailure(.sourceTimeout, "the run took longer than \(configuration.totalTimeout) (pull.total-timeout-seconds)")
+        JobFailure(
+            .sourceTimeout, "the run took longer than \(configuration.totalTimeout) (pull.total-timeout-seconds)")
     }
 
     private func tooLarge(_ length: Int64?) -> JobFailure {

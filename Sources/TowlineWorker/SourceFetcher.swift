@@ -19,7 +19,9 @@ package struct SourceResponse: Sendable {
     package var address: String?
     /// Redirects that were followed, masked.
     package var redirects: [String]
-    /// The bytes. Iterated once; throws ``SourceError``, also when the body ends before its length.
+    /// The bytes.
+    ///
+    /// Iterated once; throws ``SourceError``, also when the body ends before its length.
     package var body: any AsyncSequence<ByteBuffer, any Error> & Sendable
 
     /// Joins the parts of an answer.

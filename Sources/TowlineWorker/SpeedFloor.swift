@@ -1,6 +1,8 @@
 import TowlineCore
 
-/// Watches that a transfer does not fall below a least average speed. Pure; times are durations since its start.
+/// Watches that a transfer does not fall below a least average speed.
+///
+/// Pure; times are durations since its start.
 struct SpeedFloor {
     private let bytesPerSecond: Int
     private let window: Duration

@@ -28,30 +28,19 @@ struct DemoCommand: AsyncParsableCommand {
         let settings: Settings
         do {
             let environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("TOWLINE_") }
-            settings = try SettingsLoader(mode: .dev, environment: environment, host: .current(environment)).load(flags: [
-                "api.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", "log.level": "warning",
-            ])
+            settings = try SettingsLoader(mode: .dev, environment: environment, host: .current(environment)).load(
+                flags: [
+                    "api.listen": "127.0.0.1:0", "admin.listen": "127.0.0.1:0", "log.level": "warning",
+                ])
         } catch {
-            throw CommandFailure(error.description, exitCode: SettingsError.exitCode)
+            throw CommandFailure(.usage, error.description)
         }
         do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                let (addresses, ready) = AsyncStream.makeStream(of: TowlineServer.Addresses.self)
-                group.addTask {
-                    try await TowlineServer(settings: settings).run { ready.yield($0) }
-                }
-                group.addTask { [submitter] in
-                    for await address in addresses {
-                        try await Demonstration(addresses: address, settings: settings, submitter: submitter).run()
-                        return
-                    }
-                }
-                // The demonstration ends first, unless the server cannot start.
-                try await group.next()
-                group.cancelAll()
+            try await TowlineServer(settings: settings).run { [submitter] addresses in
+                try await Demonstration(addresses: addresses, settings: settings, submitter: submitter).run()
             }
         } catch let error as ServerError {
-            throw CommandFailure(error.description, exitCode: error.exitCode)
+            throw CommandFailure(error.exitCode == 2 ? .usage : .failed, error.description)
         }
     }
 }

@@ -67,13 +67,21 @@ final class DemoPeers: Sendable {
                 port.withLock { $0 = number }
                 bound.yield(number)
             }, logger: logger)
+        let services = ServiceGroup(configuration: .init(services: [application], logger: logger))
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await application.run() }
+            group.addTask { try await services.run() }
             group.addTask {
-                for await number in ports { return try await body(DemoPeers(port: number, arrivals: arrivals)) }
+                for await number in ports {
+                    do {
+                        try await body(DemoPeers(port: number, arrivals: arrivals))
+                    } catch {
+                        await services.triggerGracefulShutdown()
+                        throw error
+                    }
+                    return await services.triggerGracefulShutdown()
+                }
             }
-            try await group.next()
-            group.cancelAll()
+            try await group.waitForAll()
         }
     }
 

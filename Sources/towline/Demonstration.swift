@@ -39,7 +39,7 @@ struct Demonstration {
             let source = UploadSource(url: url, metadata: UploadMetadata(title: "Towline's sample"))
             jobID = try await client.uploadMediaByURL(UploadMediaByURLRequest(sources: [source])).jobs.first?.jobID
         }
-        guard let jobID else { throw CommandFailure("the submission named no job", exitCode: 1) }
+        guard let jobID else { throw CommandFailure(.failed, "the submission named no job") }
         printNow("   JobId     \(jobID)")
         return jobID
     }
@@ -56,26 +56,28 @@ struct Demonstration {
             switch info?.status {
             case .success: return
             case .downloadFail, .uploadFail:
-                throw CommandFailure("the job failed: \(info?.errorMessage ?? "no reason given")", exitCode: 1)
+                throw CommandFailure(.failed, "the job failed: \(info?.errorMessage ?? "no reason given")")
             default: try await Task.sleep(for: .milliseconds(100))
             }
         }
-        throw CommandFailure("the job did not end within a minute", exitCode: 1)
+        throw CommandFailure(.failed, "the job did not end within a minute")
     }
 
     private func receive(_ peers: DemoPeers) async throws {
         for number in 1...2 {
             guard let callback = await peers.nextCallback() else {
-                throw CommandFailure("event \(number) did not arrive", exitCode: 1)
+                throw CommandFailure(.failed, "event \(number) did not arrive")
             }
             switch callback {
             case .success(let verified):
-                printNow("5. callback  \(verified.callback.event.eventType), signature verified, id \(verified.callback.id ?? "-")")
+                printNow(
+                    "5. callback  \(verified.callback.event.eventType), signature verified, id \(verified.callback.id ?? "-")"
+                )
                 printNow("   \(String(decoding: verified.body, as: UTF8.self))")
                 if case .fileUploadComplete(let file) = verified.callback.event.payload {
                     peers.remember(fileURL: file.fileURL)
                 }
-            case .failure(let error): throw CommandFailure("a callback was not genuine: \(error)", exitCode: 1)
+            case .failure(let error): throw CommandFailure(.failed, "a callback was not genuine: \(error)")
             }
         }
     }
@@ -83,11 +85,11 @@ struct Demonstration {
     /// Reads the stored file where `FileUrl` says it is, and compares it byte for byte.
     private func compare(fileURL: String?) throws {
         guard let fileURL, let media = fileURL.range(of: "/media/"), case .folder(let folder) = settings.objects else {
-            throw CommandFailure("no FileUrl arrived", exitCode: 1)
+            throw CommandFailure(.failed, "no FileUrl arrived")
         }
         let path = "\(folder)/\(fileURL[media.upperBound...])"
         guard let stored = FileManager.default.contents(atPath: path), Array(stored) == DemoSample.bytes else {
-            throw CommandFailure("the stored file differs from the source: \(path)", exitCode: 1)
+            throw CommandFailure(.failed, "the stored file differs from the source: \(path)")
         }
         printNow("6. stored    \(stored.count) bytes, the same as the source's: \(path)")
     }
@@ -113,7 +115,7 @@ private struct ExternalSubmitter {
         let text = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            throw CommandFailure("the submitting command ended with \(process.terminationStatus)", exitCode: 1)
+            throw CommandFailure(.failed, "the submitting command ended with \(process.terminationStatus)")
         }
         struct Answer: Decodable {
             struct Job: Decodable { let JobId: String }

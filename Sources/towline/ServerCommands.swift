@@ -60,13 +60,17 @@ struct ServeCommand: AsyncParsableCommand {
 /// Runs a server and puts its errors into the words of the command line.
 enum RunningServer {
     static func run(
-        _ settings: Settings, onReady: @escaping @Sendable (TowlineServer.Addresses) async -> Void
+        _ settings: Settings, onReady: @escaping @Sendable (TowlineServer.Addresses) -> Void
     ) async throws {
         ProcessLimits.prepare()
         do {
-            try await TowlineServer(settings: settings).run(onReady: onReady)
+            try await TowlineServer(settings: settings).run { addresses in
+                onReady(addresses)
+                // Signals end the server; nothing else does.
+                while !Task.isCancelled { try? await Task.sleep(for: .seconds(86_400)) }
+            }
         } catch let error as ServerError {
-            throw CommandFailure(error.description, exitCode: error.exitCode)
+            throw CommandFailure(error.exitCode == 2 ? .usage : .failed, error.description)
         }
     }
 }

@@ -18,7 +18,7 @@ struct SettingsOptions: ParsableArguments {
             return try SettingsLoader(mode: mode, environment: environment, host: .current(environment)).load(
                 flags: try SettingsFlags.parse(flags), file: config)
         } catch {
-            throw CommandFailure(error.description, exitCode: SettingsError.exitCode)
+            throw CommandFailure(.usage, error.description)
         }
     }
 }

@@ -13,8 +13,8 @@ struct Towline: AsyncParsableCommand {
               towline pull https://example.com/video.mp4
             """,
         subcommands: [
-            DevCommand.self, ServeCommand.self, DemoCommand.self,
-            ExplainURLCommand.self,
+            DevCommand.self, ServeCommand.self, DemoCommand.self, PullCommand.self, JobsCommand.self,
+            KeysCommand.self, CallbackCommand.self, ExplainURLCommand.self, MigrateCommand.self, DoctorCommand.self,
             VersionCommand.self,
         ])
 

@@ -3,8 +3,7 @@
 import pytest
 from harness.sdk import SDKError
 
-# The name has no address in a test; what cannot be resolved may be configured all the same.
-URL = "https://hook.example.com:8443/vod/events/?env=dev&v=1"
+URL = "https://127.0.0.1:8443/vod/events/?env=dev&v=1"
 
 
 def configuration(sdk, app=None):
@@ -26,6 +25,13 @@ def test_a_configuration_is_echoed_byte_for_byte(sdk, app):
     assert filled(configuration(sdk, app)) == wanted
 
 
+def test_a_name_that_has_no_address_now_may_be_configured(sdk_at, shared, app):
+    sdk = sdk_at("vod-new", shared)
+    url = "https://hook.invalid/vod"
+    sdk.call("SetMessageCallback", {"CallbackType": "HTTP", "CallbackURL": url, "EventTypeList": "ALL", "AppId": app})
+    assert configuration(sdk, app)["CallbackURL"] == url
+
+
 def test_what_meedu_compares_comes_back_as_set(sdk, app):
     wanted = {"CallbackType": "HTTP", "CallbackURL": URL, "EventTypeList": "ALL", "AuthSwitch": "off", "AppId": app}
     sdk.call("SetMessageCallback", wanted)
@@ -34,7 +40,9 @@ def test_what_meedu_compares_comes_back_as_set(sdk, app):
     assert found.get("AuthKey", "") == ""
 
 
-@pytest.mark.parametrize("types", ["UploadByURLComplete,FileUploadComplete", "FileUploadComplete", "AIComplete,UploadByURLComplete"])
+@pytest.mark.parametrize("types", [
+    "UploadByURLComplete,FileUploadComplete", "FileUploadComplete", "AIComplete,UploadByURLComplete",
+])
 def test_lists_of_event_types_are_echoed_as_they_are(sdk, app, types):
     sdk.call("SetMessageCallback", {"CallbackType": "HTTP", "CallbackURL": URL, "EventTypeList": types, "AppId": app})
     assert configuration(sdk, app)["EventTypeList"] == types
@@ -90,7 +98,7 @@ def test_the_application_defaults_to_app_1000000(sdk):
         ({"CallbackURL": ""}, "CallbackURL"),
         ({"CallbackURL": "ftp://hook.example.com/x"}, "CallbackURL"),
         ({"CallbackURL": "http://169.254.169.254/x"}, "CallbackURL"),
-        ({"CallbackURL": "http://hook.example.com/" + "x" * 240}, "CallbackURL"),
+        ({"CallbackURL": "http://127.0.0.1:8080/" + "x" * 240}, "CallbackURL"),
         ({"AuthSwitch": "maybe"}, "AuthSwitch"),
         ({"AuthSwitch": "on", "AuthKey": "Aa1" + "x" * 30}, "AuthKey"),
     ],

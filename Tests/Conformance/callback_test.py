@@ -156,12 +156,31 @@ def test_a_receiver_that_does_not_answer_in_time_is_tried_again(started, origin,
     path, url = hook
     gate = Gate()
     try:
-        receiver.script(path, Reply(200, gate=gate), Reply(200, b"x" * 100, gate=gate, gate_after=10), Reply(200))
+        receiver.script(path, Reply(200, gate=gate), Reply(200, gate=gate), Reply(200))
         raw.set_callback(url, EventTypeList="UploadByURLComplete")
         [job] = raw.submit(origin.sample_url(unique, 1))
         first, second, third = receiver.wait(3, path)
         assert second.at - first.at >= 1.5
+        assert third.at - second.at >= 1.5
         assert len({request.body for request in (first, second, third)}) == 1
+    finally:
+        gate.open()
+
+
+def test_a_200_counts_although_its_body_never_ends(started, origin, receiver, hook, unique):
+    from harness.waiting import eventually
+    from rawclient import RawClient
+
+    server = started("--delivery-timeout-seconds", "0.5")
+    raw = RawClient(server.api)
+    path, url = hook
+    gate = Gate()
+    try:
+        receiver.script(path, Reply(200, b"x" * 100_000, gate=gate, gate_after=10))
+        raw.set_callback(url, EventTypeList="UploadByURLComplete")
+        [job] = raw.submit(origin.sample_url(unique, 1))
+        eventually(lambda: raw.infos(job)[job]["Status"] == "SUCCESS", 20, "SUCCESS")
+        assert len(receiver.received(path)) == 1
     finally:
         gate.open()
 

@@ -36,9 +36,10 @@ def test_waiting_jobs_are_cancelled_and_a_started_one_is_not(sdk_name, sdk_at, h
     assert info["Status"] == "DOWNLOAD_FAIL"
     assert info["ErrorCode"] == "JobCancelled"
 
-    answer = sdk.call("CancelUrlUploadJobs", {"UploadUrls": f"{quote_plus(urls[2])},{quote_plus('http://x.example/y.mp4')}"})
+    nowhere = "http://x.example/y.mp4"
+    answer = sdk.call("CancelUrlUploadJobs", {"UploadUrls": f"{quote_plus(urls[2])},{quote_plus(nowhere)}"})
     assert answer["CanceledJobs"] == [third]
-    assert answer["NonExists"] == ["http://x.example/y.mp4"]
+    assert answer["NonExists"] == [nowhere]
 
     again = sdk.call("CancelUrlUploadJobs", {"JobIds": second})
     assert again["CanceledJobs"] == []

@@ -193,6 +193,8 @@ def test_user_data_comes_back_as_submitted(sdk, origin, unique):
 
 
 def test_a_session_id_is_good_for_one_call_in_ten_minutes(sdk, origin, unique, app):
+    if sdk.name == "vod-2.16.16":
+        pytest.skip("this SDK does not know SessionId")
     url = encoded(origin.sample_url(unique, 10))
     session = f"sess_{unique}-{sdk.name.replace('.', '_')}"
     assert len(sdk.submit(url, SessionId=session, AppId=app)) == 1

@@ -100,7 +100,7 @@ def test_a_client_that_waits_for_permission_to_send_its_body_gets_it(raw, shared
     common, own = raw.v1_pairs("GetURLUploadInfos", {"JobIds": GHOST})
     signature = rawclient.v1_signature(raw.secret, "POST", common + own)
     body = urlencode([*common, *own, ("Signature", signature)]).encode()
-    with socket.create_connection((target.hostname, target.port), timeout=20) as connection:
+    with socket.create_connection((target.hostname, target.port), timeout=5) as connection:
         connection.sendall((
             f"POST / HTTP/1.1\r\nHost: {target.netloc}\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\n"
             "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
@@ -323,6 +323,8 @@ def test_other_methods_are_refused(raw, method):
 # -- Parameters: code, status and a message that names the parameter, by either signature
 
 URL = quote_plus("http://media.example.com/a.mp4")
+ELEVEN_IDS = ",".join(f"{number:032x}" for number in range(11))
+ELEVEN_URLS = ",".join(quote_plus(f"http://media.example.com/{number}.mp4") for number in range(11))
 
 
 def metadata(**fields):
@@ -336,31 +338,36 @@ def with_user_data(text):
     return {"UploadURLs": URL, "UserData": text}
 
 
+BAD_URLS = ("InvalidParameter.UploadURLs", "UploadURLs")
+BAD_METADATA = ("InvalidParameter.UploadMetadatas", "UploadMetadatas")
+BAD_CALLBACK = ("InvalidParameter.UserData", "CallbackURL")
+NESTED = "[" * 100 + "]" * 100
+LONG_EXTEND = '{"Extend":"' + "x" * 513 + '"}'
+METADATA_SERVICE = '{"MessageCallback":{"CallbackURL":"http://169.254.169.254/y"}}'
+
 WRONG = [
     # action, parameters, code (a tuple: any of them), what the message names
     ("UploadMediaByURL", {}, "MissingUploadURLs", "UploadURLs"),
     ("UploadMediaByURL", {"UploadURLs": ""}, ("MissingUploadURLs", "InvalidParameter.UploadURLs"), "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "nonsense"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": f"{URL},,"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "ftp://media.example.com/a.mp4"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "file:///etc/passwd.mp4"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "unix:///run/a.mp4"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "http:///a.mp4"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "http://media.example.com:99999/a.mp4"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "http://[www.example.com]/a.mp4"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "http://169.254.169.254/a.mp4"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "http://[::ffff:169.254.169.254]/a.mp4"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "http://2852039166/a.mp4"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "http://100.100.100.200/a.mp4"}, "InvalidParameter.UploadURLs", "UploadURLs"),
-    ("UploadMediaByURL", {"UploadURLs": "http%3A%2F%2Fmedia.example.com%2Fa%ZZ.mp4"}, "InvalidParameter.UploadURLs", "UploadURLs"),
+    ("UploadMediaByURL", {"UploadURLs": "nonsense"}, *BAD_URLS),
+    ("UploadMediaByURL", {"UploadURLs": "ftp://media.example.com/a.mp4"}, *BAD_URLS),
+    ("UploadMediaByURL", {"UploadURLs": "file:///etc/passwd.mp4"}, *BAD_URLS),
+    ("UploadMediaByURL", {"UploadURLs": "unix:///run/a.mp4"}, *BAD_URLS),
+    ("UploadMediaByURL", {"UploadURLs": "http:///a.mp4"}, *BAD_URLS),
+    ("UploadMediaByURL", {"UploadURLs": "http://media.example.com:99999/a.mp4"}, *BAD_URLS),
+    ("UploadMediaByURL", {"UploadURLs": "http://[www.example.com]/a.mp4"}, *BAD_URLS),
+    ("UploadMediaByURL", {"UploadURLs": "http://169.254.169.254/a.mp4"}, *BAD_URLS),
+    ("UploadMediaByURL", {"UploadURLs": "http://[::ffff:169.254.169.254]/a.mp4"}, *BAD_URLS),
+    ("UploadMediaByURL", {"UploadURLs": "http://2852039166/a.mp4"}, *BAD_URLS),
+    ("UploadMediaByURL", {"UploadURLs": "http://100.100.100.200/a.mp4"}, *BAD_URLS),
     ("UploadMediaByURL", {"UploadURLs": "http://media.example.com/a"}, "InvalidFileName.Extension", "xtension"),
     ("UploadMediaByURL", {"UploadURLs": "http://media.example.com/a.exe"}, "InvalidFileName.Extension", "xtension"),
     ("UploadMediaByURL", {"UploadURLs": "http://media.example.com/a.jpg"}, "InvalidFileName.Extension", "xtension"),
     ("UploadMediaByURL", metadata(FileExtension="exe"), "InvalidFileName.Extension", "xtension"),
-    ("UploadMediaByURL", {"UploadURLs": URL, "UploadMetadatas": "{"}, "InvalidParameter.UploadMetadatas", "UploadMetadatas"),
-    ("UploadMediaByURL", {"UploadURLs": URL, "UploadMetadatas": '"text"'}, "InvalidParameter.UploadMetadatas", "UploadMetadatas"),
-    ("UploadMediaByURL", {"UploadURLs": URL, "UploadMetadatas": "[1]"}, "InvalidParameter.UploadMetadatas", "UploadMetadatas"),
-    ("UploadMediaByURL", {"UploadURLs": URL, "UploadMetadatas": "[" * 100 + "]" * 100}, "InvalidParameter.UploadMetadatas", "UploadMetadatas"),
+    ("UploadMediaByURL", {"UploadURLs": URL, "UploadMetadatas": "{"}, *BAD_METADATA),
+    ("UploadMediaByURL", {"UploadURLs": URL, "UploadMetadatas": '"text"'}, *BAD_METADATA),
+    ("UploadMediaByURL", {"UploadURLs": URL, "UploadMetadatas": "[1]"}, *BAD_METADATA),
+    ("UploadMediaByURL", {"UploadURLs": URL, "UploadMetadatas": NESTED}, *BAD_METADATA),
     ("UploadMediaByURL", metadata(Title="x" * 129), "LengthExceededMax", "Title"),
     ("UploadMediaByURL", metadata(Title="视" * 43), "LengthExceededMax", "Title"),
     ("UploadMediaByURL", metadata(Title="lesson 🎬"), "IllegalCharacters", "Title"),
@@ -372,21 +379,27 @@ WRONG = [
     ("UploadMediaByURL", {"UploadURLs": URL, "SessionId": "x" * 51}, "InvalidParameter.SessionId", "SessionId"),
     ("UploadMediaByURL", {"UploadURLs": URL, "SessionId": "a b"}, "InvalidParameter.SessionId", "SessionId"),
     ("UploadMediaByURL", {"UploadURLs": URL, "SessionId": "é"}, "InvalidParameter.SessionId", "SessionId"),
-    ("UploadMediaByURL", with_user_data('{"Extend":"' + "x" * 513 + '"}'), ("InvalidParameter.UserData", "LengthExceededMax"), "Extend"),
-    ("UploadMediaByURL", with_user_data('{"MessageCallback":{"CallbackURL":"ftp://x/y"}}'), "InvalidParameter.UserData", "CallbackURL"),
-    ("UploadMediaByURL", with_user_data('{"MessageCallback":{"CallbackURL":"http://169.254.169.254/y"}}'), "InvalidParameter.UserData", "CallbackURL"),
+    ("UploadMediaByURL", with_user_data(LONG_EXTEND), ("InvalidParameter.UserData", "LengthExceededMax"), "Extend"),
+    ("UploadMediaByURL", with_user_data('{"MessageCallback":{"CallbackURL":"ftp://x/y"}}'), *BAD_CALLBACK),
+    ("UploadMediaByURL", with_user_data(METADATA_SERVICE), *BAD_CALLBACK),
     ("GetURLUploadInfos", {}, "MissingParameter", "JobIds"),
     ("GetURLUploadInfos", {"JobIds": ""}, "MissingParameter", "JobIds"),
-    ("GetURLUploadInfos", {"JobIds": ",".join(["a" * 32] * 11)}, "InvalidParameter.JobIds", "JobIds"),
-    ("GetURLUploadInfos", {"UploadURLs": ",".join([URL] * 11)}, "InvalidParameter.UploadURLs", "UploadURLs"),
+    ("GetURLUploadInfos", {"JobIds": ELEVEN_IDS}, "InvalidParameter", "JobIds"),
+    ("GetURLUploadInfos", {"UploadURLs": ELEVEN_URLS}, "InvalidParameter", "UploadURLs"),
     ("CancelUrlUploadJobs", {}, "MissingParameter", "JobIds"),
-    ("CancelUrlUploadJobs", {"UploadURLs": URL}, "MissingParameter", "UploadUrls"),
-    ("CancelUrlUploadJobs", {"JobIds": ",".join(["a" * 32] * 11)}, "InvalidParameter.JobIds", "JobIds"),
-    ("CancelUrlUploadJobs", {"UploadUrls": ",".join([URL] * 11)}, "InvalidParameter.UploadUrls", "UploadUrls"),
+    ("CancelUrlUploadJobs", {"UploadURLs": URL}, "MissingParameter", "JobIds"),  # here it is spelled UploadUrls
+    ("CancelUrlUploadJobs", {"JobIds": ELEVEN_IDS}, "InvalidParameter", "JobIds"),
+    ("CancelUrlUploadJobs", {"UploadUrls": ELEVEN_URLS}, "InvalidParameter", "UploadUrls"),
     ("SetMessageCallback", {"CallbackType": "SMTP"}, "InvalidParameter", "CallbackType"),
-    ("SetMessageCallback", {"CallbackType": "HTTP"}, ("MissingParameter", "MissingCallbackURL", "InvalidParameter"), "CallbackURL"),
+    (
+        "SetMessageCallback", {"CallbackType": "HTTP"}, ("MissingParameter", "MissingCallbackURL", "InvalidParameter"),
+        "CallbackURL",
+    ),
     ("SetMessageCallback", {"CallbackType": "HTTP", "CallbackURL": "nonsense"}, "InvalidParameter", "CallbackURL"),
-    ("SetMessageCallback", {"CallbackType": "HTTP", "CallbackURL": "http://h.example/" + "x" * 256}, "InvalidParameter", "CallbackURL"),
+    (
+        "SetMessageCallback", {"CallbackType": "HTTP", "CallbackURL": "http://h.example/" + "x" * 256},
+        "InvalidParameter", "CallbackURL",
+    ),
 ]
 
 
@@ -450,7 +463,9 @@ def attempt(raw, place, padding):
     "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: x\r\n" + "X-Y: z\r\n" * 20_000 + "\r\n",
-], ids=["no host", "no request line", "broken escapes", "negative length", "two framings", "unknown path", "20,000 headers"])
+], ids=[
+    "no host", "no request line", "broken escapes", "negative length", "two framings", "unknown path", "20,000 headers",
+])
 def test_a_broken_request_is_a_client_error_and_the_server_goes_on(raw, shared, head):
     target = urlsplit(shared.api)
     with socket.create_connection((target.hostname, target.port), timeout=20) as connection:

@@ -56,6 +56,8 @@ class Audit:
     - `accepted`: job id -> what must become of it: the expected bytes, or None for a failure.
     - `by_url`: the same by source URL, for jobs whose acceptance never reached the client.
     - `received`: the receiver's requests.
+    - `duplicates_allowed`: how many callbacks may have arrived more than once; None for any number, as after a power
+      cut, which takes back outcomes that were not yet written.
     """
 
     def __init__(self, data, accepted, by_url, received, duplicates_allowed=0):
@@ -144,7 +146,7 @@ class Audit:
         for name in arrivals.keys() - stored.keys():
             self.say(f"event {name} arrived and is not stored: {arrivals[name][0][:300]!r}")
         duplicates = len(self.received) - len(arrivals)
-        if duplicates > self.duplicates_allowed:
+        if self.duplicates_allowed is not None and duplicates > self.duplicates_allowed:
             self.say(f"{duplicates} callbacks came twice; {self.duplicates_allowed} can be explained")
         undelivered = database.execute(
             "SELECT count(*) FROM deliveries WHERE ended_at IS NULL OR reason IS NOT NULL").fetchone()[0]

@@ -26,6 +26,8 @@ from rawclient import RawClient  # noqa: E402
 
 # Short leases, so that what a killed process had begun is swept within the round.
 FLAGS = ["--lease-seconds", "3", "--log-level", "warning"]
+# Callbacks at once to one receiver, by default: only these may arrive twice because of a kill.
+PER_ENDPOINT = 8
 
 
 def kill_round(seed, jobs, folder, idle_timeout=180):
@@ -75,10 +77,9 @@ def kill_round(seed, jobs, folder, idle_timeout=180):
             code = server.stop()
             if code != 0:
                 problems.append(f"exit code {code} after SIGTERM\n{server.text()}")
-            concurrency = 64
             audit = Audit(
                 data, submitter.acknowledged, load.expected, receiver.received(),
-                duplicates_allowed=len(hit) * concurrency,
+                duplicates_allowed=len(hit) * PER_ENDPOINT,
             )
             problems += audit.run()
             facts = {
@@ -93,9 +94,12 @@ def kill_round(seed, jobs, folder, idle_timeout=180):
             shutil.rmtree(data, ignore_errors=True)
 
 
-def rounds(count, seed, jobs, folder, report=print):
-    """Runs rounds with consecutive seeds; returns the problems of all of them."""
+def rounds(count, seed, jobs, folder, report=print, totals=None):
+    """Runs rounds with consecutive seeds; returns the problems of all of them, and adds up figures in `totals`."""
     found = []
+    begun = time.monotonic()
+    totals = {} if totals is None else totals
+    totals.update({"rounds": count, "seeds from": seed, "jobs a round": jobs, "kills": 0})
     for number in range(count):
         started = time.monotonic()
         problems, facts = kill_round(seed + number, jobs, folder)
@@ -103,6 +107,10 @@ def rounds(count, seed, jobs, folder, report=print):
         for problem in problems[:20]:
             report(f"  seed {seed + number}: {problem}")
         found += [f"seed {seed + number}: {problem}" for problem in problems]
+        totals["kills"] += len(facts["kills at"])
+        for name in ("acknowledged", "calls in doubt", "jobs", "events", "arrivals", "duplicates", "bytes"):
+            totals[name] = totals.get(name, 0) + facts.get(name, 0)
+    totals.update({"problems": len(found), "seconds": round(time.monotonic() - begun)})
     return found
 
 
@@ -113,9 +121,13 @@ def test_nothing_is_lost_doubled_or_left_over_by_kills(folder, request):
 
 
 @pytest.mark.torture
-def test_nothing_is_lost_doubled_or_left_over_by_many_kills(folder, request):
+def test_nothing_is_lost_doubled_or_left_over_by_many_kills(folder, request, record_result):
     count = request.config.getoption("--rounds") or 200
-    problems = rounds(count, request.config.getoption("--seed"), request.config.getoption("--jobs"), folder)
+    totals = {}
+    problems = rounds(
+        count, request.config.getoption("--seed"), request.config.getoption("--jobs"), folder, totals=totals
+    )
+    record_result("kill -9 at random moments", totals.items())
     assert not problems, "\n".join(problems[:50])
 
 

@@ -12,8 +12,9 @@ journal), and the server is started on it.
 What this model does not have is a disk that loses or reorders writes that it has taken but not flushed: the kernels
 that tests run on rarely have dm-log-writes. A missing flush alone, with the write issued, would not be seen.
 
-`TOWLINETEST_SQLITE_SYNCHRONOUS=OFF` (or `NORMAL`) turns the database's syncs down. The check has to fail then, which a
-test of its own shows.
+That the check sees what it is for, tests of their own show: it has to fail with `TOWLINETEST_SQLITE_SYNCHRONOUS=OFF` (or
+`NORMAL`), which turns the database's syncs down, and with nosync.c preloaded, which drops the syncs of the database's or
+of the media files beneath a server that knows nothing of it.
 
 By itself: `powercut_test.py --cuts N --seed S` (as root) prints one line a cut.
 """
@@ -146,10 +147,9 @@ def all_threads_stopped(pid):
     return True
 
 
-def cut(seed, jobs, synchronous=None, idle_timeout=120):
-    """One power cut. Returns (problems, facts)."""
+def cut(seed, jobs, environment=None, between=(0.02, 0.95), idle_timeout=120):
+    """One power cut, when the share of the work that is done lies in `between`. Returns (problems, facts)."""
     plan = random.Random(seed)
-    environment = {SYNCHRONOUS: synchronous} if synchronous else {}
     problems = []
     with tempfile.TemporaryDirectory(prefix="towline-cut-", dir=image_folder()) as folder:
         volume = Volume(folder)
@@ -165,8 +165,7 @@ def cut(seed, jobs, synchronous=None, idle_timeout=120):
                 submitter = Submitter(load)
                 submitter.point(server.api)
                 total = len(load.calls) * 20 + jobs + load.total_events
-                # Where syncs are turned down the cut comes early, while calls are being acknowledged.
-                share = plan.uniform(0.02, 0.95) if synchronous is None else plan.uniform(0.05, 0.3)
+                share = plan.uniform(*between)
 
                 def progress():
                     return submitter.calls_done * 20 + len(origin.requests()) + len(receiver.received())
@@ -220,7 +219,7 @@ def cut(seed, jobs, synchronous=None, idle_timeout=120):
                     problems.append(f"it ended badly: {server.text()}")
                 lost_calls = [] if not problems else ["a replayed call may have made jobs of its own"]
                 audit = Audit(
-                    data, submitter.acknowledged, load.expected, receiver.received(), duplicates_allowed=64 + 64,
+                    data, submitter.acknowledged, load.expected, receiver.received(), duplicates_allowed=None,
                 )
                 # After a loss the audit would repeat it for every job: it is for cuts that went well.
                 if not lost_calls:
@@ -240,8 +239,12 @@ def cut(seed, jobs, synchronous=None, idle_timeout=120):
             volume.remove()
 
 
-def cuts(count, seed, jobs, report=print):
+def cuts(count, seed, jobs, report=print, totals=None):
+    """Makes cuts with consecutive seeds; returns the problems of all of them, and adds up figures in `totals`."""
     found = []
+    begun = time.monotonic()
+    totals = {} if totals is None else totals
+    totals.update({"cuts": count, "seeds from": seed, "jobs a cut": jobs})
     for number in range(count):
         started = time.monotonic()
         problems, facts = cut(seed + number, jobs)
@@ -249,6 +252,9 @@ def cuts(count, seed, jobs, report=print):
         for problem in problems[:20]:
             report(f"  seed {seed + number}: {problem}")
         found += [f"seed {seed + number}: {problem}" for problem in problems]
+        for name in ("acknowledged before", "events before", "calls in doubt", "jobs", "events", "bytes"):
+            totals[name] = totals.get(name, 0) + facts.get(name, 0)
+    totals.update({"problems": len(found), "seconds": round(time.monotonic() - begun)})
     return found
 
 
@@ -260,26 +266,53 @@ def loop_mounts():
 
 
 def test_what_was_acknowledged_survives_a_power_cut(loop_mounts, request):
-    count = request.config.getoption("--rounds") or 3
+    count = request.config.getoption("--cuts") or 3
     problems = cuts(count, request.config.getoption("--seed"), 600)
     assert not problems, "\n".join(problems[:50])
 
 
 @pytest.mark.torture
-def test_what_was_acknowledged_survives_many_power_cuts(loop_mounts, request):
-    count = request.config.getoption("--rounds") or 20
-    problems = cuts(count, request.config.getoption("--seed"), 2000)
+def test_what_was_acknowledged_survives_many_power_cuts(loop_mounts, request, record_result):
+    count = request.config.getoption("--cuts") or 20
+    totals = {}
+    problems = cuts(count, request.config.getoption("--seed"), request.config.getoption("--jobs"), totals=totals)
+    record_result("power cuts", totals.items())
     assert not problems, "\n".join(problems[:50])
 
 
-@pytest.mark.parametrize("level", ["OFF", "NORMAL"])
-def test_the_check_fails_when_the_database_does_not_sync(loop_mounts, request, level):
-    seed = request.config.getoption("--seed")
+def losses(seed, environment, between, signs):
+    """What the first of up to five power cuts lost, by words that its problems contain."""
     for attempt in range(5):
-        problems, _ = cut(seed + attempt, 400, synchronous=level)
-        if any("missing" in problem or "gone" in problem for problem in problems):
-            return
-    pytest.fail(f"with synchronous={level} five power cuts lost nothing: the check cannot see what it is for")
+        problems, _ = cut(seed + attempt, 400, environment, between)
+        found = [problem for problem in problems if any(sign in problem for sign in signs)]
+        if found:
+            return found
+    return []
+
+
+@pytest.mark.parametrize("level", ["OFF", "NORMAL"])
+def test_the_check_fails_when_the_database_is_told_to_sync_less(loop_mounts, request, level):
+    seed = request.config.getoption("--seed")
+    # The cut comes early, while calls are being acknowledged.
+    assert losses(seed, {SYNCHRONOUS: level}, (0.05, 0.3), ["and is missing", "is gone"]), (
+        f"with synchronous={level} five power cuts lost nothing: the check cannot see what it is for"
+    )
+
+
+@pytest.mark.parametrize("part, between, signs", [
+    ("/towline.db", (0.05, 0.3), ["and is missing", "is gone"]),
+    ("/media", (0.6, 0.95), ["the file "]),
+])
+def test_the_check_fails_when_syncs_are_dropped(loop_mounts, request, folder, part, between, signs):
+    compiler = shutil.which("cc") or shutil.which("clang") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("dropping syncs needs a C compiler")
+    library = folder / "nosync.so"
+    command(compiler, "-shared", "-fPIC", "-o", library, Path(__file__).with_name("nosync.c"), "-ldl")
+    environment = {"LD_PRELOAD": str(library), "NOSYNC": part}
+    assert losses(request.config.getoption("--seed"), environment, between, signs), (
+        f"without syncs of {part} five power cuts lost nothing: the check cannot see what it is for"
+    )
 
 
 def main():
@@ -295,7 +328,7 @@ def main():
         return 0
     started = time.monotonic()
     if options.synchronous:
-        problems, facts = cut(options.seed, options.jobs, options.synchronous)
+        problems, facts = cut(options.seed, options.jobs, {SYNCHRONOUS: options.synchronous}, (0.05, 0.3))
         print(facts, *problems[:20], sep="\n")
     else:
         problems = cuts(options.cuts, options.seed, options.jobs)

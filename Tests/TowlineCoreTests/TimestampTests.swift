@@ -3,10 +3,14 @@ import TowlineCore
 
 @Suite("Times and identifiers")
 struct TimestampTests {
-    @Test("a time is written as the wire wants it", arguments: [
-        (0, "1970-01-01T00:00:00Z"), (1_767_323_045_999, "2026-01-02T03:04:05Z"), (951_782_400_000, "2000-02-29T00:00:00Z"),
-        (-1, "1969-12-31T23:59:59Z"), (4_102_444_800_000, "2100-01-01T00:00:00Z"), (1_709_164_800_000, "2024-02-29T00:00:00Z"),
-    ])
+    @Test(
+        "a time is written as the wire wants it",
+        arguments: [
+            (0, "1970-01-01T00:00:00Z"), (1_767_323_045_999, "2026-01-02T03:04:05Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"), (4_102_444_800_000, "2100-01-01T00:00:00Z"),
+            (1_709_164_800_000, "2024-02-29T00:00:00Z"),
+        ])
     func description(milliseconds: Int, text: String) {
         #expect(Timestamp(milliseconds: Int64(milliseconds)).description == text)
     }
@@ -48,7 +52,8 @@ struct TimestampTests {
         var random = SystemRandomNumberGenerator()
         let media = MediaID(at: Timestamp(milliseconds: 5), using: &random)
         let keys = (0..<20).map { _ in
-            ObjectKey(media: media, lease: LeaseToken(at: Timestamp(milliseconds: 6), using: &random), fileExtension: "mp4")
+            ObjectKey(
+                media: media, lease: LeaseToken(at: Timestamp(milliseconds: 6), using: &random), fileExtension: "mp4")
         }
         #expect(Set(keys).count == 20)
         #expect(keys[0].description.hasSuffix(".mp4"))

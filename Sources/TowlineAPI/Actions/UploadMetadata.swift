@@ -85,8 +85,9 @@ enum UploadMetadata {
         return text
     }
 
-    /// Emoji, their modifiers and control characters. Digits, `#` and `©` are emoji only by a long stretch of the
-    /// standard and are fine.
+    /// Emoji, their modifiers and control characters.
+    ///
+    /// Digits, `#` and `©` are emoji only by a long stretch of the standard and are fine.
     private static func isIllegal(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x09, 0x0A, 0x0D: false

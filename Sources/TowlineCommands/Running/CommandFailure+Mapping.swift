@@ -13,12 +13,16 @@ extension CommandFailure {
     }
 
     private init(_ error: VODClientError) {
-        let message = Self.sentence(error.message)
+        let isOurs = error.kind != .refused
+        let message = isOurs ? Self.clause(Self.sentence(error.message)) : Self.sentence(error.message)
         switch error.kind {
-        case .unreachable, .timeout:
+        case .unreachable:
             self.init(
                 .unreachable,
                 "\(message); start a server with 'towline dev', or name one with --api or TOWLINE_API_URL")
+        case .timeout:
+            self.init(
+                .unreachable, "\(message); look at the server's log, or name another with --api or TOWLINE_API_URL")
         case .invalidRequest:
             self.init(.usage, message)
         case .unexpectedAnswer:
@@ -64,5 +68,10 @@ extension CommandFailure {
         if let range = text.firstRange(of: "server string to sign is:") { text = String(text[..<range.lowerBound]) }
         while let last = text.last, last == "." || last == " " { text.removeLast() }
         return text
+    }
+
+    /// A sentence of ours as it stands within a line: begun in lower case.
+    private static func clause(_ sentence: String) -> String {
+        sentence.prefix(1).lowercased() + sentence.dropFirst()
     }
 }

@@ -1,5 +1,5 @@
 /// How a command ends (interface.md, "Commands").
-package enum ExitStatus: Int32, Sendable, Hashable, CaseIterable {
+package enum CommandExit: Int32, Sendable, Hashable, CaseIterable {
     /// Everything was done.
     case success = 0
     /// The work failed or was refused.
@@ -14,20 +14,16 @@ package enum ExitStatus: Int32, Sendable, Hashable, CaseIterable {
 
 /// Why a command ends without success: one sentence that says what to do next, and the exit code.
 package struct CommandFailure: Error, Sendable, Hashable, CustomStringConvertible {
-    /// One sentence without a full stop and without `error:`; control characters are dropped when it is printed. Empty
-    /// when everything has been said already.
+    /// One sentence without a full stop and without `error:`; control characters are dropped when it is printed.
     package let message: String
     /// How the command ends.
-    package let status: ExitStatus
+    package let status: CommandExit
 
     /// Joins a status and a sentence.
-    package init(_ status: ExitStatus, _ message: String) {
+    package init(_ status: CommandExit, _ message: String) {
         self.message = message
         self.status = status
     }
 
     package var description: String { message }
-
-    /// The work failed, and the results on stdout have said so.
-    static let reported = CommandFailure(.failed, "")
 }

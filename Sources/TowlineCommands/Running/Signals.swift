@@ -15,6 +15,7 @@ enum Signals {
     ///
     /// - Parameter work: Ends soon after its task is cancelled.
     /// - Returns: What the work returned, and whether a signal had come.
+    /// - Throws: What the work throws.
     static func cancelling<Result: Sendable>(
         _ work: @escaping @Sendable () async throws -> Result
     ) async throws -> (result: Result, isInterrupted: Bool) {

@@ -23,7 +23,7 @@ package enum TowlineCommandLine {
             } else {
                 try command.run()
             }
-            return ExitStatus.success.rawValue
+            return CommandExit.success.rawValue
         } catch {
             return report(error, of: root, console: console)
         }
@@ -33,7 +33,7 @@ package enum TowlineCommandLine {
         _ error: any Error, of root: Root.Type, console: Console
     ) -> Int32 {
         if let failure = CommandFailure(describing: error) {
-            if !failure.message.isEmpty { console.fail(failure.message) }
+            console.fail(failure.message)
             return failure.status.rawValue
         }
         let code = root.exitCode(for: error)
@@ -41,10 +41,10 @@ package enum TowlineCommandLine {
         switch code {
         case .success:
             if !text.isEmpty { console.print(text) }
-            return ExitStatus.success.rawValue
+            return CommandExit.success.rawValue
         case .validationFailure:
             console.fail(withUsage: text)
-            return ExitStatus.usage.rawValue
+            return CommandExit.usage.rawValue
         default:
             let message = root.message(for: error)
             if !message.isEmpty { console.fail(message) }

@@ -55,6 +55,11 @@ package struct Console: Sendable {
         error.write(Style(isOn: error.hasColor).red("error:") + text.dropFirst("Error:".count) + "\n")
     }
 
+    /// Ends the line in which a terminal has echoed Ctrl-C.
+    func endEcho() {
+        if error.isTerminal { error.write("\n") }
+    }
+
     /// Writes a JSON value to stdout, on one line.
     func print(_ value: JSONValue) { print(value.terminalText) }
 }
@@ -95,7 +100,6 @@ struct Style: Sendable {
     func dim(_ text: String) -> String { wrap(text, "2") }
     func red(_ text: String) -> String { wrap(text, "31") }
     func green(_ text: String) -> String { wrap(text, "32") }
-    func yellow(_ text: String) -> String { wrap(text, "33") }
     func cyan(_ text: String) -> String { wrap(text, "36") }
 
     private func wrap(_ text: String, _ code: String) -> String {

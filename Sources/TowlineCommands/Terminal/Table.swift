@@ -18,7 +18,7 @@ struct Table: Sendable {
 
     /// The lines, a line of titles first, without blanks at their ends.
     ///
-    /// - Parameter limit: The columns of the terminal; nil keeps every cell whole.
+    /// Where `limit` gives the columns of a terminal, cells are cut to it; nil keeps every cell whole.
     func lines(limit: Int? = nil, style: Style = Style(isOn: false)) -> [String] {
         let widths = widths(limit: limit)
         func line(_ cells: [String]) -> String {

@@ -1,4 +1,6 @@
-/// The clock for waiting and measuring: never stored, never shown. Tests move their own (design 4.10).
+/// The clock for waiting and measuring: never stored, never shown.
+///
+/// Tests move their own (design 4.10).
 package protocol MonotonicClock: Sendable {
     /// Time since some fixed moment; only differences mean anything.
     var elapsed: Duration { get }

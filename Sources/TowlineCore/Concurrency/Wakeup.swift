@@ -25,7 +25,9 @@ package final class Wakeup: Sendable {
         waiting?.resume()
     }
 
-    /// Waits for a ring, for a time to pass, or for cancellation. One waiter at a time.
+    /// Waits for a ring, for a time to pass, or for cancellation.
+    ///
+    /// One waiter at a time.
     ///
     /// - Parameters:
     ///   - limit: The longest wait; nil for no end.

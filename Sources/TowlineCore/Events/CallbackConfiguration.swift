@@ -30,7 +30,9 @@ package struct CallbackConfiguration: Sendable, Hashable {
         authKey = ""
     }
 
-    /// Whether the filter lets an event type through. `ALL` lets everything through, empty nothing.
+    /// Whether the filter lets an event type through.
+    ///
+    /// `ALL` lets everything through, empty nothing.
     package func includes(_ type: EventType) -> Bool {
         if eventTypeList.lowercased() == "all" { return true }
         return eventTypeList.split(separator: ",").contains {

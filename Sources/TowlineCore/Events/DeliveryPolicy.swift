@@ -5,7 +5,9 @@ package struct DeliveryPolicy: Sendable, Hashable {
     /// The waits between attempts; one attempt more than there are waits.
     package let waits: [Duration]
 
-    /// Three attempts, one second apart, as the original (vod-api.md 5.1). Waits: 1 s, 1 s.
+    /// Three attempts, one second apart, as the original (vod-api.md 5.1).
+    ///
+    /// Waits: 1 s, 1 s.
     package static let exact = DeliveryPolicy(name: "exact", waits: [.seconds(1), .seconds(1)])
 
     /// Twelve attempts over at least 76 hours.
@@ -30,7 +32,9 @@ package struct DeliveryPolicy: Sendable, Hashable {
         self.waits = waits
     }
 
-    /// What follows an attempt that did not succeed. Jitter only lengthens a wait, by up to a tenth.
+    /// What follows an attempt that did not succeed.
+    ///
+    /// Jitter only lengthens a wait, by up to a tenth.
     ///
     /// - Parameters:
     ///   - attempt: The attempt that ended, from 1.

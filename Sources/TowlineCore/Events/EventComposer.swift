@@ -1,4 +1,6 @@
-/// Writes the events of a run's end and says where they go. Pure, so that every store gives the same bytes.
+/// Writes the events of a run's end and says where they go.
+///
+/// Pure, so that every store gives the same bytes.
 package struct EventComposer: Sendable {
     /// What `FileUrl` begins with, without a slash at the end (`api.public-url`).
     package let publicURL: String

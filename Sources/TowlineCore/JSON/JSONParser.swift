@@ -61,10 +61,11 @@ package struct JSONParser {
     }
 
     private mutating func value(depth: Int) throws(JSONParseError) -> JSONValue {
-        guard depth <= limits.maxDepth else { throw error("nested deeper than \(limits.maxDepth) levels") }
         skipSpace()
         guard index < bytes.count else { throw error("the text ends where a value is expected") }
         switch bytes[index] {
+        case UInt8(ascii: "{") where depth == limits.maxDepth, UInt8(ascii: "[") where depth == limits.maxDepth:
+            throw error("nested deeper than \(limits.maxDepth) levels")
         case UInt8(ascii: "{"): return try object(depth: depth)
         case UInt8(ascii: "["): return try array(depth: depth)
         case UInt8(ascii: "\""): return .string(try string())

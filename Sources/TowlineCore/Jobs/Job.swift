@@ -1,4 +1,6 @@
-/// Where a run of a job stands. docs/states.md draws the moves; the VOD names are in ``VODStatus``.
+/// Where a run of a job stands.
+///
+/// The moves are drawn in docs/states.md; the VOD names are in ``VODStatus``.
 package enum JobState: String, Sendable, Hashable, CaseIterable {
     /// Waits for a claim, also between two attempts. Left by a claim, a cancel or expiry.
     case pending
@@ -69,7 +71,8 @@ package struct Job: Sendable, Hashable, Identifiable {
     /// Joins the parts of a job as a store read them.
     package init(
         id: JobID, account: AccountID, app: AppID, media: MediaID, request: PullRequest, run: Int, state: JobState,
-        phase: PullPhase, attempts: Int, failure: JobFailure?, bytesReceived: Int64, bytesTotal: Int64?, objectKey: ObjectKey?,
+        phase: PullPhase, attempts: Int, failure: JobFailure?, bytesReceived: Int64, bytesTotal: Int64?,
+        objectKey: ObjectKey?,
         createdAt: Timestamp, runStartedAt: Timestamp, endedAt: Timestamp?
     ) {
         self.id = id

@@ -13,8 +13,10 @@ package struct JobFailure: Error, Sendable, Hashable, CustomStringConvertible {
     package var description: String { "\(code.rawValue): \(message)" }
 }
 
-/// The `ErrorCode` values of failed runs. `URLInvalidError` is the only one that the vendor publishes (vod-api.md
-/// section 7); the others are Towline's and do not change. docs/failure-codes.md is generated from this table.
+/// The `ErrorCode` values of failed runs.
+///
+/// `URLInvalidError` is the only one that the vendor publishes (vod-api.md section 7); the others are Towline's and do
+/// not change. docs/failure-codes.md is generated from this table.
 package enum FailureCode: String, Sendable, Hashable, CaseIterable {
     /// The source refuses for good: a 4xx status, a name without an address, an answer that is not HTTP.
     case urlInvalid = "URLInvalidError"

@@ -1,7 +1,8 @@
 /// What a caller asked for with one URL of an `UploadMediaByURL` call; never changes after it was accepted.
 package struct PullRequest: Sendable, Hashable {
-    /// The source's URL in the canonical form of `HTTPURL`, without credentials: what look-ups compare. Its query may
-    /// hold a signature, so it is a secret outside the event.
+    /// The source's URL in the canonical form of `HTTPURL`, without credentials: what look-ups compare.
+    ///
+    /// Its query may hold a signature, so it is a secret outside the event.
     package var sourceURL: String
     /// The URL as it stands in replies and events, and as it is fetched: what the caller submitted, decoded once where
     /// it was encoded.

@@ -30,6 +30,7 @@ package struct RetryRule: Sendable, Hashable {
     ///   - fruitless: Attempts since the last progress, this one included, from 1.
     ///   - remaining: Time that the run as a whole has left; a wait beyond it is not begun.
     ///   - random: A number from 0 up to 1 for the jitter.
+    /// - Returns: A wait, or that no attempt is left.
     package func decide(
         after failure: JobFailure, fruitless: Int, remaining: Duration, random: Double
     ) -> Decision {

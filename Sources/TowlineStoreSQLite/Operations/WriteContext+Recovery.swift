@@ -10,12 +10,24 @@ extension WriteContext {
     ///
     /// - Returns: The number of jobs and deliveries that were taken back.
     func recover() throws -> Int {
+        try checkSeal()
         let jobs = try takeBackJobs(leasesUntil: nil, limit: .max, sweepAt: { _ in self.now })
         let deliveries = try takeBackDeliveries(leasesUntil: nil, limit: .max)
         try connection.run(RecoverySQL.abandonAll, .time(now))
         try connection.run(RecoverySQL.freeGroups)
         try connection.run(RecoverySQL.unblockLanes, .time(now))
         return jobs + deliveries
+    }
+
+    /// Seals a known text with the first opening, and opens it with every later one: another key file is noticed
+    /// here and not when a secret is needed.
+    private func checkSeal() throws {
+        let purpose = "seal-check"
+        if let sealed = try connection.first(RecoverySQL.findSeal, read: { $0.blob(0) }) {
+            _ = try secretBox.open(sealed, for: purpose)
+        } else {
+            try connection.run(RecoverySQL.insertSeal, .blob(try secretBox.seal("towline", for: purpose)))
+        }
     }
 
     /// Takes back leases that ended without a report, in bounded steps (``Store/reapLeases()``).
@@ -71,6 +83,8 @@ extension WriteContext {
 
 /// The statements that take leases back.
 enum RecoverySQL {
+    static let findSeal = SQL("SELECT sealed FROM seal_check WHERE id = 1")
+    static let insertSeal = SQL("INSERT INTO seal_check (id, sealed) VALUES (1, ?)")
     static let leasedJobs = SQL(
         "SELECT job FROM runs WHERE lease_until IS NOT NULL AND lease_until <= ? ORDER BY lease_until LIMIT ?")
     static let leasedDeliveries = SQL(

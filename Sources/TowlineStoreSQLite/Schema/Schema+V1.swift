@@ -184,6 +184,11 @@ extension Schema {
         """
 
     private static let accountTables = """
+        CREATE TABLE seal_check (
+          id INTEGER PRIMARY KEY CHECK (id = 1),
+          sealed BLOB NOT NULL
+        ) STRICT;
+
         CREATE TABLE access_keys (
           id TEXT PRIMARY KEY,
           account_id TEXT NOT NULL,

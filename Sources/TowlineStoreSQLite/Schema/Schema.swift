@@ -8,17 +8,21 @@ enum Schema {
     /// `TOWL` in ASCII, in the file's header: whose database it is.
     static let applicationID: Int64 = 0x544F_574C
 
-    /// Brings a database to this version.
+    /// Refuses a database that is not ours to change, before anything of it is changed.
     ///
     /// - Throws: ``StoreError`` with code `newerSchema` when a newer version of Towline has written it, `corrupted`
     ///   when another program has.
-    static func migrate(_ database: Database, path: String) throws {
+    static func verify(_ database: Database, path: String) throws {
         let owner = try Int64.fetchOne(database, sql: "PRAGMA application_id") ?? 0
         let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema WHERE type = 'table'") ?? 0
         guard owner == applicationID || tables == 0 else {
             throw StoreError(.corrupted, "\(path) is a database of another program")
         }
         try refuseNewer(database, path: path)
+    }
+
+    /// Brings a database that was verified to this version.
+    static func migrate(_ database: Database) throws {
         if try !hasAll(database) { try apply(database) }
     }
 

@@ -58,13 +58,14 @@ final class GroupWriter {
             var outcome = try attempt(group, isolated: false)
             if case .needsIsolation = outcome { outcome = try attempt(group, isolated: true) }
             guard case .committed(let effects, let results) = outcome else { return true }
+            // Signals first: who has a result knows that everything that depends on it has been told.
+            effects.send(through: signals)
             for (operation, result) in zip(group, results) {
                 switch result {
                 case .success(let deliver): deliver()
                 case .failure(let error): operation.fail(error)
                 }
             }
-            effects.send(through: signals)
             return true
         } catch {
             return abort(group, error)
@@ -77,6 +78,7 @@ final class GroupWriter {
     ///   touch, so the first attempt goes without: most operations that fail do so before they write.
     private func attempt(_ group: [WriteOperation], isolated: Bool) throws -> Outcome {
         try connection.begin()
+        let start = connection.totalChanges
         var effects = WriteEffects()
         var results: [Result<@Sendable () -> Void, StoreError>] = []
         results.reserveCapacity(group.count)
@@ -102,7 +104,8 @@ final class GroupWriter {
                 results.append(.failure(refusal))
             }
         }
-        try context.finishGroup(effects)
+        // A group that changed nothing, as a claim that found nothing, commits without touching the disk.
+        if connection.totalChanges != start { try context.finishGroup(effects) }
         do {
             try connection.commit()
         } catch {
@@ -114,7 +117,7 @@ final class GroupWriter {
     /// The error of an operation whose data were refused; nil for a fault of the database.
     private func refusal(_ error: any Error) -> StoreError? {
         switch error {
-        case let error as StoreError where error.code != .corrupted: error
+        case let error as StoreError: error
         case let error as SQLFailure where error.isConstraint: error.storeError(path: configuration.path)
         default: nil
         }

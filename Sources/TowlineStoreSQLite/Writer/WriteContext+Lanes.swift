@@ -103,11 +103,15 @@ extension WriteContext {
             ) { Lane(id: $0.integer(0), group: $0.integer(1)) }
             guard !ready.isEmpty else { break }
             let share = (remaining + ready.count - 1) / ready.count
+            var siblings: [Int64: Int] = [:]
+            for lane in ready { siblings[lane.group, default: 0] += 1 }
             for lane in ready where remaining > 0 {
                 lanes.remember(lane)
                 visits -= 1
                 remaining -= try take(
-                    from: lane, kind: kind, atMost: min(share, remaining), perGroup: perGroup, visit: visit)
+                    from: lane, kind: kind, atMost: min(share, remaining), siblings: siblings[lane.group] ?? 1,
+                    perGroup: perGroup, visit: visit)
+                siblings[lane.group, default: 1] -= 1
             }
         }
         let next = try connection.first(LaneSQL.nextReady, .integer(kind.rawValue)) { $0.time(0) }
@@ -115,8 +119,10 @@ extension WriteContext {
     }
 
     /// One visit: claims rows as far as the group has room, then puts the lane where it belongs.
+    ///
+    /// - Parameter siblings: Lanes of the group that are visited in this turn, this one included: they share its room.
     private func take(
-        from lane: Lane, kind: LaneKind, atMost share: Int, perGroup: Int,
+        from lane: Lane, kind: LaneKind, atMost share: Int, siblings: Int, perGroup: Int,
         visit: (_ lane: Int64, _ room: Int) throws -> LaneVisit
     ) throws -> Int {
         let group = try connection.first(LaneSQL.group, .integer(lane.group)) {
@@ -128,7 +134,7 @@ extension WriteContext {
             try block(lane)
             return 0
         }
-        let outcome = try visit(lane.id, min(share, room))
+        let outcome = try visit(lane.id, min(share, (room + siblings - 1) / max(1, siblings)))
         let left = room - outcome.taken
         if outcome.taken > 0 {
             try connection.run(LaneSQL.takeSlots, .integer(outcome.taken), .integer(lane.group))

@@ -56,9 +56,12 @@ final class WriteContext {
         for slot in 0..<16 where effects.counts[slot] != 0 {
             try connection.run(Self.addToCounter, .integer(effects.counts[slot]), .integer(slot))
         }
-        try connection.run(Self.raiseFloor, .time(now))
+        try raiseFloor()
     }
 
+    /// Writes down that the clock has come this far.
+    func raiseFloor() throws { try connection.run(Self.setFloor, .time(now)) }
+
     private static let addToCounter = SQL("UPDATE counters SET value = value + ? WHERE id = ?")
-    private static let raiseFloor = SQL("UPDATE meta SET value = ? WHERE name = 'clock_floor'")
+    private static let setFloor = SQL("UPDATE meta SET value = ? WHERE name = 'clock_floor'")
 }

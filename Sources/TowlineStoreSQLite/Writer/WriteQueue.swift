@@ -50,6 +50,9 @@ final class WriteQueue: Sendable {
     /// Why operations are refused; nil while they are taken.
     var refusal: StoreError? { state.withLock { $0.refusal } }
 
+    /// The number of operations that wait.
+    var count: Int { state.withLock { $0.count } }
+
     /// Adds an operation; one that comes too late fails at once.
     func add(_ operation: WriteOperation, to line: WriteClass) {
         let outcome = state.withLock { state -> (wakes: Bool, refusal: StoreError?) in

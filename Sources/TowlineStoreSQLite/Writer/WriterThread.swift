@@ -15,18 +15,19 @@ enum WriterThread {
         opened: @escaping @Sendable (Result<SQLiteStore, any Error>) -> Void
     ) {
         let thread = Thread {
+            Thread.current.name = "towline-store"
             let shared = WriterShared()
             do {
                 let lock = try StoreLock(path: configuration.lockPath)
                 defer { lock.release() }
                 let pool = try openPool(configuration)
-                serve(pool, shared: shared, configuration: configuration, logger: logger, opened: opened)
+                defer { close(pool, logger: logger) }
+                try serve(pool, shared: shared, configuration: configuration, logger: logger) { opened(.success($0)) }
             } catch {
                 opened(.failure(storeError(from: error, path: configuration.path)))
             }
             shared.ending.signal()
         }
-        thread.name = "towline-store"
         thread.stackSize = 1 << 20
         thread.start()
     }
@@ -39,15 +40,17 @@ enum WriterThread {
         settings.maximumReaderCount = max(1, configuration.maxReaders)
         // Only another program, such as the sqlite3 shell, can make the writer wait.
         settings.busyMode = .timeout(5)
+        let path = configuration.path
         settings.prepareDatabase { database in
             try database.execute(sql: "PRAGMA temp_store = MEMORY")
             if database.configuration.readonly {
                 try database.execute(sql: "PRAGMA cache_size = -512")
             } else {
+                try Schema.verify(database, path: path)
                 try database.execute(sql: "PRAGMA cache_size = -4096; PRAGMA journal_size_limit = 67108864")
             }
         }
-        return try DatabasePool(path: configuration.path, configuration: settings)
+        return try DatabasePool(path: path, configuration: settings)
     }
 
     /// Makes every commit wait for stable storage, and reads back that it does. GRDB turns it down to NORMAL when
@@ -63,31 +66,30 @@ enum WriterThread {
     }
 
     /// Serves a store on its writing connection until it is closed or fails.
+    ///
+    /// - Parameter opened: Called once, when the store is ready; not called when an error is thrown.
     private static func serve(
         _ pool: DatabasePool, shared: WriterShared, configuration: SQLiteStoreConfiguration, logger: Logger,
-        opened: @Sendable (Result<SQLiteStore, any Error>) -> Void
-    ) {
-        pool.writeWithoutTransaction { database in
-            do {
-                try harden(database, path: configuration.path)
-                try Schema.migrate(database, path: configuration.path)
-                let connection = try SQLConnection(database, intercept: configuration.intercept)
-                connection.takeOverCheckpoints()
-                defer { connection.endCheckpoints() }
-                let clock = FlooredClock(configuration.clock, floor: try floor(connection))
-                let context = WriteContext(connection: connection, configuration: configuration, clock: clock)
-                try recover(context, logger: logger)
-                let writer = GroupWriter(
-                    context: context, queue: shared.queue, signals: shared.signals, configuration: configuration,
-                    logger: logger)
-                opened(
-                    .success(
-                        SQLiteStore(configuration: configuration, clock: clock, pool: pool, shared: shared)))
-                writer.run()
-            } catch {
-                opened(.failure(storeError(from: error, path: configuration.path)))
-            }
+        opened: (SQLiteStore) -> Void
+    ) throws {
+        try pool.writeWithoutTransaction { database in
+            try harden(database, path: configuration.path)
+            try Schema.migrate(database)
+            let connection = try SQLConnection(database, intercept: configuration.intercept)
+            connection.takeOverCheckpoints()
+            defer { connection.endCheckpoints() }
+            let clock = FlooredClock(configuration.clock, floor: try floor(connection))
+            let context = WriteContext(connection: connection, configuration: configuration, clock: clock)
+            try recover(context, logger: logger)
+            let writer = GroupWriter(
+                context: context, queue: shared.queue, signals: shared.signals, configuration: configuration,
+                logger: logger)
+            opened(SQLiteStore(configuration: configuration, clock: clock, pool: pool, shared: shared))
+            writer.run()
         }
+    }
+
+    private static func close(_ pool: DatabasePool, logger: Logger) {
         do {
             try pool.close()
         } catch {

@@ -42,14 +42,14 @@ package final class ScriptedOrigin: Sendable {
     /// The port that it listens on.
     package let port: Int
     private let server: any Channel
-    private let running: Task<Void, Never>
+    private let connections: OriginConnections
     private let log: OriginLog
 
-    private init(host: String, server: any Channel, running: Task<Void, Never>, log: OriginLog) {
+    private init(host: String, server: any Channel, connections: OriginConnections, log: OriginLog) {
         self.host = host
         self.port = server.localAddress?.port ?? 0
         self.server = server
-        self.running = running
+        self.connections = connections
         self.log = log
     }
 
@@ -92,36 +92,30 @@ package final class ScriptedOrigin: Sendable {
         script: @escaping @Sendable (OriginConnection) async throws -> Void
     ) async throws -> ScriptedOrigin {
         let log = OriginLog()
+        let connections = OriginConnections()
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .bind(host: host, port: port) { channel in
+            .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try setUp?(channel)
-                    return try Accepted(
+                    let accepted = try Accepted(
                         wrappingChannelSynchronously: channel,
                         configuration: .init(isOutboundHalfClosureEnabled: true)
                     )
+                    connections.run { await serve(accepted, log: log, script: script) }
                 }
             }
-        let running = Task {
-            _ = try? await server.executeThenClose { accepted in
-                try await withThrowingDiscardingTaskGroup { group in
-                    for try await child in accepted {
-                        group.addTask { await serve(child, log: log, script: script) }
-                    }
-                }
-            }
-        }
-        return ScriptedOrigin(host: host, server: server.channel, running: running, log: log)
+            .bind(host: host, port: port)
+            .get()
+        return ScriptedOrigin(host: host, server: server, connections: connections, log: log)
     }
 
     /// Stops listening, ends every connection and waits for their scripts.
     package func stop() async {
-        running.cancel()
         try? await server.close()
-        await running.value
+        await connections.stop()
     }
 
     /// An http URL of the origin.

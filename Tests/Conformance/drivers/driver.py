@@ -101,7 +101,6 @@ class LegacyDriver:
     """`aliyun-python-sdk-vod` with `aliyun-python-sdk-core`."""
 
     def __init__(self):
-        from aliyunsdkcore.auth.algorithm import sha_hmac1  # noqa: F401  (fails early when the SDK is not there)
         from aliyunsdkcore.client import AcsClient
         from aliyunsdkcore.utils import parameter_helper
 

@@ -54,11 +54,13 @@ struct EventComposerTests {
         #expect(try JSONParser.parse(bodies[0].body)["ErrorCode"]?.string == "JobCancelled")
     }
 
-    @Test("the filter lets through what it names", arguments: [
-        ("ALL", true), ("all", true), ("", false), ("UploadByURLComplete", true),
-        ("FileUploadComplete,UploadByURLComplete", true), ("FileUploadComplete, UploadByURLComplete", true),
-        ("FileUploadComplete", false), ("UploadByURLCompleted", false),
-    ])
+    @Test(
+        "the filter lets through what it names",
+        arguments: [
+            ("ALL", true), ("all", true), ("", false), ("UploadByURLComplete", true),
+            ("FileUploadComplete,UploadByURLComplete", true), ("FileUploadComplete, UploadByURLComplete", true),
+            ("FileUploadComplete", false), ("UploadByURLCompleted", false),
+        ])
     func filter(list: String, isThrough: Bool) {
         var configuration = CallbackConfiguration(account: .standard, app: .standard)
         configuration.callbackURL = "http://hook.example.com/"

@@ -3,10 +3,13 @@ import TowlineCore
 
 @Suite("JSON from outside")
 struct JSONParserTests {
-    @Test("what was written is read back the same", arguments: [
-        "{}", "[]", "null", "true", "-1.5e+10", "\"\"", "{\"a\":[1,{\"b\":\"c\"}],\"z\":false}", "\"\\\"\\\\\\n\\t\"",
-        "\"视频 é\"", "[0,10,-0.5]",
-    ])
+    @Test(
+        "what was written is read back the same",
+        arguments: [
+            "{}", "[]", "null", "true", "-1.5e+10", "\"\"", "{\"a\":[1,{\"b\":\"c\"}],\"z\":false}",
+            "\"\\\"\\\\\\n\\t\"",
+            "\"视频 é\"", "[0,10,-0.5]",
+        ])
     func roundTrip(text: String) throws {
         #expect(try JSONParser.parse(text).compactText == text)
     }
@@ -17,13 +20,16 @@ struct JSONParserTests {
         #expect(value["a"]?.string == "A😀/")
     }
 
-    @Test("wrong or hostile text is refused with a reason", arguments: [
-        ("", "ends"), ("{", "quotes"), ("[1,]", "unexpected"), ("{\"a\":1,}", "quotes"), ("01", "unexpected text"),
-        ("1.", "digits"), ("1e", "digits"), ("+1", "unexpected"), ("nul", "unexpected"), ("\"a", "inside a string"),
-        ("\"\u{1}\"", "control"), ("\"\\q\"", "escape"), ("\"\\u12\"", "hexadecimal"), ("\"\\ud800\"", "surrogate"),
-        ("\"\\ud800\\u0041\"", "surrogate"), ("\"\\udc00\"", "surrogate"), ("\"\\u0000\"", "NUL"),
-        ("{\"a\":1,\"a\":2}", "twice"), ("{} {}", "after the value"), ("{\"a\" 1}", "colon"), ("[1 2]", "comma"),
-    ])
+    @Test(
+        "wrong or hostile text is refused with a reason",
+        arguments: [
+            ("", "ends"), ("{", "quotes"), ("[1,]", "unexpected"), ("{\"a\":1,}", "quotes"),
+            ("01", "unexpected character"),
+            ("1.", "digits"), ("1e", "digits"), ("+1", "unexpected"), ("nul", "unexpected"), ("\"a", "inside a string"),
+            ("\"\u{1}\"", "control"), ("\"\\q\"", "escape"), ("\"\\u12\"", "hexadecimal"), ("\"\\ud800\"", "surrogate"),
+            ("\"\\ud800\\u0041\"", "surrogate"), ("\"\\udc00\"", "surrogate"), ("\"\\u0000\"", "NUL"),
+            ("{\"a\":1,\"a\":2}", "twice"), ("{} {}", "after the value"), ("{\"a\" 1}", "colon"), ("[1 2]", "comma"),
+        ])
     func refused(text: String, reason: String) {
         let error = #expect(throws: JSONParseError.self) { try JSONParser.parse(text) }
         #expect(error?.reason.contains(reason) == true, "\(error?.reason ?? "no error")")

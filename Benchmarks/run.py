@@ -1,0 +1,53 @@
+"""Runs every benchmark of this folder in turn and prints the results, with ratios, as one page.
+
+`run.py [--quick] [NAME…]`: all of them by default; `--quick` takes fewer and smaller runs, to see that everything works.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+FULL = {
+    "start": [], "idle": [], "pull": [], "transfers": [], "jobs": [],
+}
+QUICK = {
+    "start": ["--runs", "5"], "idle": ["--runs", "1", "--settle", "4", "--jobs", "200"],
+    "pull": ["--runs", "1", "--mib", "256"], "transfers": ["--transfers", "50", "--mib", "16", "--hold", "2"],
+    "jobs": ["--runs", "1", "--jobs", "1000"],
+}
+LONGEST_SECONDS = 1800
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller runs")
+    parser.add_argument("--bin", help="the binary (default: TOWLINE_BIN or the release build)")
+    parser.add_argument("--folder", help="where data folders are made")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(FULL)}")
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in FULL]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]}; there are {', '.join(FULL)}")
+    passed = [item for name in ("bin", "folder") if getattr(given, name) for item in (f"--{name}", getattr(given, name))]
+    failed = []
+    for name in given.names or FULL:
+        started = time.monotonic()
+        options = (QUICK if given.quick else FULL)[name]
+        script = Path(__file__).with_name(name + ".py")
+        try:
+            done = subprocess.run([sys.executable, str(script), *passed, *options], timeout=LONGEST_SECONDS)
+            if done.returncode != 0:
+                failed.append(name)
+        except subprocess.TimeoutExpired:
+            failed.append(name)
+            print(f"{name} did not end within {LONGEST_SECONDS} s")
+        print(f"({name}: {time.monotonic() - started:.0f} s)\n", flush=True)
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

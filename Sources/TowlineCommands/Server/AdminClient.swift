@@ -1,0 +1,135 @@
+package import TowlineClient
+package import TowlineCore
+import VODSignatures
+
+/// Calls the admin API of a server (interface.md, "Admin API").
+package struct AdminClient: Sendable {
+    private let endpoint: Endpoint
+    private let token: String?
+    private let caller: HTTPCaller
+
+    /// Makes a client.
+    ///
+    /// - Parameters:
+    ///   - endpoint: The admin listener.
+    ///   - token: What it wants to be shown; nil for none.
+    ///   - timeout: How long one call may take in all.
+    package init(endpoint: Endpoint, token: String?, timeout: Duration = .seconds(10)) {
+        self.endpoint = endpoint
+        self.token = token
+        caller = HTTPCaller(timeout: timeout)
+    }
+
+    /// A page of jobs, newest first, as the server writes them.
+    ///
+    /// - Returns: The jobs, and what to ask the next page with.
+    /// - Throws: ``AdminClientError``, or `CancellationError`.
+    func jobs(_ query: JobQuery, cursor: String?, limit: Int) async throws -> (jobs: [JSONValue], next: String?) {
+        let fields: KeyValuePairs<String, String?> = [
+            "status": query.state?.rawValue, "origin": query.origin, "q": query.text, "cursor": cursor,
+            "limit": String(limit),
+        ]
+        let pairs = fields.compactMap { name, value in value.map { (name: name, value: $0) } }
+        let answer = try await call(.GET, "/jobs?\(FormCoding.encode(pairs))")
+        guard let jobs = answer["jobs"]?.elements else { throw notTowline(status: 200) }
+        return (jobs, answer["next"]?.string)
+    }
+
+    /// A job with its attempts, events and deliveries, as the server writes it.
+    ///
+    /// - Throws: ``AdminClientError`` with status 404 when there is no such job, or `CancellationError`.
+    package func job(_ id: String) async throws -> JSONValue {
+        try await call(.GET, "/jobs/\(PercentEncoding.encode(id))")
+    }
+
+    /// Cancels a job; one that has ended is a conflict.
+    ///
+    /// - Throws: ``AdminClientError`` with status 404 or 409, or `CancellationError`.
+    package func cancel(_ id: String) async throws -> JSONValue {
+        try await call(.POST, "/jobs/\(PercentEncoding.encode(id))/cancel")
+    }
+
+    /// Starts the next run of a job that failed or was cancelled; any other state is a conflict.
+    ///
+    /// - Throws: ``AdminClientError`` with status 404 or 409, or `CancellationError`.
+    package func retry(_ id: String) async throws -> JSONValue {
+        try await call(.POST, "/jobs/\(PercentEncoding.encode(id))/retry")
+    }
+
+    /// Every access key, without secrets.
+    package func keys() async throws -> [JSONValue] {
+        guard let keys = try await call(.GET, "/keys")["keys"]?.elements else { throw notTowline(status: 200) }
+        return keys
+    }
+
+    /// Makes an access key; what is nil is chosen by the server.
+    package func createKey(id: String?, secret: String?, account: String?) async throws -> JSONValue {
+        let body = JSONValue.members(["id": id.json, "secret": secret.json, "account": account.json])
+        return try await call(.POST, "/keys", body: body)
+    }
+
+    /// Revokes an access key.
+    package func revokeKey(_ id: String) async throws -> JSONValue {
+        try await call(.POST, "/keys/\(PercentEncoding.encode(id))/revoke")
+    }
+
+    private func call(_ method: HTTPCaller.Method, _ path: String, body: JSONValue? = nil) async throws -> JSONValue {
+        var headers: [NameValuePair] = [("accept", "application/json"), ("user-agent", "towline")]
+        if let token { headers.append(("authorization", "Bearer \(token)")) }
+        if body != nil { headers.append(("content-type", "application/json")) }
+        let answer: HTTPCaller.Answer
+        do {
+            answer = try await caller.send(
+                method: method, url: "\(endpoint.url)/api/v1\(path)", headers: headers, body: body?.utf8 ?? [])
+        } catch let failure as HTTPCaller.Failure {
+            throw AdminClientError(
+                kind: .unreachable, status: nil,
+                message: "no server answers at \(endpoint.url) (\(failure.detail))")
+        }
+        var limits = JSONParser.Limits()
+        limits.maxBytes = HTTPCaller.maxAnswerBytes
+        guard let value = try? JSONParser.parse(answer.body, limits: limits), case .object = value else {
+            throw notTowline(status: answer.status)
+        }
+        guard answer.status == 200 else {
+            guard let message = value["error"]?["message"]?.string else { throw notTowline(status: answer.status) }
+            throw AdminClientError(kind: .refused, status: answer.status, message: message)
+        }
+        return value
+    }
+
+    private func notTowline(status: Int) -> AdminClientError {
+        AdminClientError(
+            kind: .unexpectedAnswer, status: status,
+            message: "\(endpoint.url) is no admin API of Towline (it answered with HTTP \(status))")
+    }
+}
+
+/// Which jobs a list shows.
+struct JobQuery: Sendable, Hashable {
+    var state: JobState?
+    var origin: String?
+    var text: String?
+}
+
+/// Why a call of the admin API has no result.
+package struct AdminClientError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The kinds of failures.
+    package enum Kind: Sendable, Hashable {
+        /// No connection, or no answer in time.
+        case unreachable
+        /// The server answered with an error.
+        case refused
+        /// What came back is not an answer of the admin API.
+        case unexpectedAnswer
+    }
+
+    /// The kind of failure.
+    package let kind: Kind
+    /// The HTTP status; nil without an answer.
+    package let status: Int?
+    /// One sentence.
+    package let message: String
+
+    package var description: String { message }
+}

@@ -1,0 +1,14 @@
+import Testing
+import TowlineTesting
+
+extension StoreSuite.Case: CustomTestStringConvertible {
+    public var testDescription: String { description }
+}
+
+@Suite("the conformance suite on SQLite")
+struct ConformanceTests {
+    @Test("a store keeps its contract", arguments: StoreSuite.allCases)
+    func conforms(_ storeCase: StoreSuite.Case) async throws {
+        try await storeCase.run(SQLiteUnderTest())
+    }
+}

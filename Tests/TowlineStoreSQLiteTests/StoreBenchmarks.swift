@@ -1,0 +1,170 @@
+import Foundation
+import Testing
+import TowlineCore
+import TowlineStore
+import TowlineStoreSQLite
+import TowlineTesting
+
+/// Figures for docs/benchmarks.md; run with
+/// `TOWLINE_BENCH=0,1000000 swift test -c release --filter StoreBenchmarks`: the numbers of jobs that wait meanwhile.
+@Suite("figures of the store", .serialized, .enabled(if: !backlogs.isEmpty))
+struct StoreBenchmarks {
+    @Test("lifecycles of small jobs in groups of 200", arguments: backlogs)
+    func lifecycles(waiting: Int) async throws {
+        let folder = try TestFolder()
+        let store = try await folder.open()
+        try await fill(store, waiting: waiting)
+        var configuration = CallbackConfiguration(account: .standard, app: .standard)
+        configuration.callbackURL = "https://receiver.test/hook"
+        configuration.eventTypeList = "ALL"
+        configuration.authSwitch = "on"
+        configuration.authKey = "key"
+        try await store.setCallback(configuration, nonce: nil)
+
+        var run = BenchmarkRun(store: store)
+        let before = writerTime()
+        for _ in 0..<100 { try await run.round(200) }
+        run.report("\(waiting) waiting", writer: writerTime() - before)
+        let size = try FileManager.default.attributesOfItem(atPath: folder.database)[.size] ?? 0
+        show("  file: \(size) bytes")
+        await store.close()
+    }
+
+    /// Jobs of another account and origin that wait with less urgency.
+    private func fill(_ store: SQLiteStore, waiting: Int) async throws {
+        let account = AccountID("2")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for call in 0..<(waiting / 20) {
+                if call >= 64 { try await group.next() }
+                group.addTask {
+                    let requests = (0..<20).map { number in
+                        benchmarkRequest(call * 20 + number, origin: "https://waiting-\(call % 1000).test:443")
+                    }
+                    _ = try await store.accept(JobSubmission(account: account, requests: requests))
+                }
+            }
+            try await group.waitForAll()
+        }
+        // Their lanes are full from now on: the figure is about the others.
+        guard waiting > 0 else { return }
+        while true {
+            let claims = try await store.claimJobs(
+                JobClaimRequest(node: NodeID("n"), limit: 1000, perOrigin: 1, lease: .seconds(3600)))
+            if claims.items.isEmpty { return }
+        }
+    }
+}
+
+private let backlogs = (ProcessInfo.processInfo.environment["TOWLINE_BENCH"] ?? "").split(separator: ",")
+    .compactMap { Int($0) }
+
+private func benchmarkRequest(_ number: Int, origin: String) -> PullRequest {
+    var metadata = MediaMetadata()
+    metadata.title = "file-\(number).bin"
+    metadata.fileExtension = "bin"
+    let url = "\(origin)/files/file-\(number).bin?token=0123456789abcdef"
+    return PullRequest(sourceURL: url, displayURL: url, origin: origin, metadata: metadata, userData: nil)
+}
+
+/// Rounds of whole lifecycles, timed by phase.
+private struct BenchmarkRun {
+    let store: SQLiteStore
+    var jobs = 0
+    var phases: [(name: String, time: Duration)] = ["accept", "claim", "finish", "claim deliveries", "record"]
+        .map { ($0, .zero) }
+    let clock = ContinuousClock()
+
+    init(store: SQLiteStore) { self.store = store }
+
+    mutating func round(_ count: Int) async throws {
+        let store = store
+        let base = jobs
+        jobs += count
+        phases[0].time += try await clock.measure {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<count {
+                    group.addTask {
+                        let nonce = RequestNonce(accessKeyID: "key", value: "nonce-\(base + number)-0123456789")
+                        let call = JobSubmission(
+                            account: .standard, nonce: nonce,
+                            requests: [benchmarkRequest(base + number, origin: "https://origin.test:443")])
+                        _ = try await store.accept(call)
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+        var claims: [ClaimedJob] = []
+        phases[1].time += try await clock.measure {
+            while claims.count < count {
+                claims += try await store.claimJobs(
+                    JobClaimRequest(node: NodeID("node-1"), limit: count, perOrigin: 1000, lease: .seconds(30))).items
+            }
+        }
+        var record = JobAttemptRecord()
+        record.duration = .milliseconds(3)
+        record.address = "127.0.0.1:9000"
+        record.httpStatus = 200
+        record.bytesReceived = 16_384
+        let reports = claims.map {
+            JobAttemptReport(job: $0.job.id, lease: $0.lease, result: .stored(bytes: 16_384, small: nil), record: record)
+        }
+        phases[2].time += try await clock.measure { _ = try await store.finish(reports) }
+        var deliveries: [ClaimedDelivery] = []
+        phases[3].time += try await clock.measure {
+            while deliveries.count < 2 * count {
+                deliveries += try await store.claimDeliveries(
+                    DeliveryClaimRequest(node: NodeID("node-1"), limit: count, perEndpoint: 1000, lease: .seconds(30))
+                ).items
+            }
+        }
+        var attempt = DeliveryAttemptRecord()
+        attempt.duration = .milliseconds(1)
+        attempt.address = "127.0.0.1:9001"
+        attempt.httpStatus = 200
+        attempt.requestHead = String(repeating: "content-type: application/json\n", count: 10)
+        attempt.responseHead = "content-length: 2\ndate: now\n"
+        attempt.responseBody = Array("ok".utf8)
+        let outcomes = deliveries.map {
+            DeliveryReport(delivery: $0.id, lease: $0.lease, next: .delivered, record: attempt)
+        }
+        phases[4].time += try await clock.measure {
+            for start in stride(from: 0, to: outcomes.count, by: count) {
+                _ = try await store.recordDeliveries(Array(outcomes[start..<min(start + count, outcomes.count)]))
+            }
+        }
+    }
+
+    func report(_ title: String, writer: Duration) {
+        show("lifecycles, \(title): \(jobs) jobs")
+        var total = Duration.zero
+        for phase in phases {
+            total += phase.time
+            show("  \(phase.name): \(perJob(phase.time)) µs a job")
+        }
+        show("  all: \(perJob(total)) µs a job, of which the writer's thread used \(perJob(writer)) µs of processor time")
+    }
+
+    private func perJob(_ time: Duration) -> String {
+        String(format: "%.1f", time.seconds * 1e6 / Double(jobs))
+    }
+}
+
+/// Processor time that the writer's thread has used; zero where the system does not say.
+private func writerTime() -> Duration {
+    let tasks = "/proc/self/task"
+    for task in (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? [] {
+        guard let name = try? String(contentsOfFile: "\(tasks)/\(task)/comm", encoding: .utf8),
+            name.hasPrefix("towline-store"),
+            let times = try? String(contentsOfFile: "\(tasks)/\(task)/schedstat", encoding: .utf8),
+            let nanoseconds = Int64(times.prefix { $0 != " " })
+        else { continue }
+        return .nanoseconds(nanoseconds)
+    }
+    return .zero
+}
+
+/// Writes a line for the person who runs the figures.
+private func show(_ line: String) {
+    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+}
