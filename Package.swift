@@ -107,9 +107,7 @@ let package = Package(
         ),
         .target(
             name: "TowlineCommands",
-            dependencies: [
-                "TowlineClient", "TowlineCore", "VODEvents", argumentParser, asyncHTTPClient, nioCore, nioHTTP1,
-            ]
+            dependencies: ["TowlineClient", "TowlineCore", "VODSignatures", argumentParser]
         ),
         .executableTarget(
             name: "towline",
@@ -165,8 +163,14 @@ let package = Package(
                 hummingbird, hummingbirdTesting, httpTypes, logging, nioCore,
             ]
         ),
-        .testTarget(name: "TowlineClientTests", dependencies: ["TowlineClient"]),
-        .testTarget(name: "TowlineCommandsTests", dependencies: ["TowlineCommands"]),
+        .testTarget(name: "TowlineClientTests", dependencies: ["TowlineClient", "VODSignatures"]),
+        .testTarget(
+            name: "TowlineCommandsTests",
+            dependencies: [
+                "TowlineClient", "TowlineCommands", "TowlineCore", "VODSignatures", argumentParser, nioCore, nioHTTP1,
+                nioPosix,
+            ]
+        ),
         .testTarget(name: "TowlineServerTests", dependencies: ["TowlineServer", "TowlineTesting"]),
     ],
     swiftLanguageModes: [.v6]

@@ -11,7 +11,7 @@ import TowlineTesting
 struct StoreBenchmarks {
     @Test("lifecycles of small jobs in groups of 200", arguments: backlogs)
     func lifecycles(waiting: Int) async throws {
-        let folder = try TestFolder()
+        let folder = try TestFolder(onDisk: true)
         let store = try await folder.open()
         try await fill(store, waiting: waiting)
         var configuration = CallbackConfiguration(account: .standard, app: .standard)

@@ -11,8 +11,18 @@ import TowlineTesting
 final class TestFolder: Sendable {
     let path: String
 
-    init() throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("towline-store-\(UUID().uuidString)")
+    /// Makes the folder in memory where the system has a place for that, since what is tested is not the disk.
+    convenience init(onDisk: Bool = false) throws {
+        let memory = "/dev/shm"
+        let base =
+            !onDisk && FileManager.default.isWritableFile(atPath: memory)
+            ? URL(fileURLWithPath: memory) : FileManager.default.temporaryDirectory
+        try self.init(in: base.path)
+    }
+
+    /// Makes the folder within another.
+    init(in base: String) throws {
+        let url = URL(fileURLWithPath: base).appendingPathComponent("towline-store-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         path = url.path
     }

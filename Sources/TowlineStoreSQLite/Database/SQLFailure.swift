@@ -44,10 +44,13 @@ struct SQLFailure: Error, Sendable {
         }
     }
 
+    /// Whether the device has no space left, be it for the log or for the log's index.
+    private var isFull: Bool { primaryCode == SQLITE_FULL || code == Self.sharedMemorySize }
+
     /// The error for callers.
     func storeError(path: String) -> StoreError {
         switch primaryCode {
-        case SQLITE_FULL: StoreError(.full, "no space left on the device of \(path)")
+        case _ where isFull: StoreError(.full, "no space left on the device of \(path)")
         case SQLITE_CORRUPT: StoreError(.corrupted, "the database \(path) is damaged: \(message)")
         case SQLITE_NOTADB: StoreError(.corrupted, "\(path) is not a Towline database")
         case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_AUTH:
@@ -62,6 +65,8 @@ struct SQLFailure: Error, Sendable {
 
     /// SQLITE_IOERR_FSYNC, a macro that is not imported.
     private static let fsync = SQLITE_IOERR | 4 << 8
+    /// SQLITE_IOERR_SHMSIZE, a macro that is not imported.
+    private static let sharedMemorySize = SQLITE_IOERR | 19 << 8
     /// SQLITE_IOERR_DIR_FSYNC, a macro that is not imported.
     private static let directoryFsync = SQLITE_IOERR | 5 << 8
 }

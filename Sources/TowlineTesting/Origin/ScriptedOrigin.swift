@@ -1,3 +1,4 @@
+import Foundation
 package import NIOCore
 import NIOPosix
 package import TowlineCore
@@ -114,8 +115,11 @@ package final class ScriptedOrigin: Sendable {
 
     /// Stops listening, ends every connection and waits for their scripts.
     package func stop() async {
+        FileHandle.standardError.write(Data("DBG stopping \(port)\n".utf8))
         try? await server.close()
+        FileHandle.standardError.write(Data("DBG closed \(port) \(log.record.accepted) \(log.record.ended.count)\n".utf8))
         await connections.stop()
+        FileHandle.standardError.write(Data("DBG stopped \(port)\n".utf8))
     }
 
     /// An http URL of the origin.
