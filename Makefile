@@ -65,7 +65,7 @@ check: ## What CI runs
 .PHONY: torture
 torture: build ## The full counts of kills and power cuts; writes docs/torture.md
 	@scripts/setup-venvs.sh
-	TOWLINE_BIN=$(RELEASE_BIN) .venv/test/bin/python -m pytest -q -s Tests/EndToEnd -m torture
+	TOWLINE_BIN=$(RELEASE_BIN) .venv/test/bin/python -m pytest -q -s Tests/EndToEnd -m torture --report docs/torture.md
 
 .PHONY: bench
 bench: build ## Towline and its peers side by side in one run; prints ratios

@@ -58,6 +58,10 @@ package struct VODResponder: HTTPResponder {
         } catch is NIOTooManyBytesError {
             throw VODError(
                 "RequestBodyTooLarge", status: 413, "The request body is larger than \(maxBodyBytes) bytes.")
+        } catch {
+            // The caller went away, or did not send the body in time: nobody reads this answer.
+            service.logger.debug("a request's body did not arrive", metadata: ["error": "\(error)"])
+            throw VODError("RequestBodyIncomplete", status: 400, "The request body did not arrive.")
         }
         var headers: [NameValuePair] = request.headers.map { ($0.name.canonicalName, $0.value) }
         if let authority = request.head.authority { headers.append(("host", authority)) }

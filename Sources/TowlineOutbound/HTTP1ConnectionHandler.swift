@@ -180,9 +180,11 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
         case .active(var active):
             // Taken out meanwhile, so that the parser is not copied.
             state = .closed
+            let hadHead = active.hasHead
             let result = active.receive(bytes, budget: budget)
             state = .active(active)
             settle(result, active)
+            if !hadHead { armWatchdog() }
         case .idle, .fresh, .connecting: closeNow()
         case .closed: break
         }

@@ -43,7 +43,7 @@ final class ServerBuild: Sendable {
         self.settings = settings
         self.logger = logger
         let group = MultiThreadedEventLoopGroup.singleton
-        tls = try Self.tlsConfiguration(settings.api.tls)
+        tls = try settings.api.tls.map { try TLSFiles($0).serverConfiguration() }
         let apiPort = try await FreePort.resolve(settings.api.listen, setting: "api.listen", group: group)
         let adminPort = try await FreePort.resolve(settings.admin.listen, setting: "admin.listen", group: group)
         ports = (apiPort, adminPort)
@@ -179,8 +179,11 @@ final class ServerBuild: Sendable {
     ) throws -> any Service {
         let responder = VODResponder(
             service: vod, maxBodyBytes: settings.api.maxBodyBytes, makeRequestID: RandomNames.requestID)
+        let (requestLimit, idleLimit) = (settings.api.requestTimeout, settings.api.idleTimeout)
         let channel = HTTP1Channel.Configuration(
-            idleTimeout: .seconds(120),
+            additionalChannelHandlers: [
+                RequestDeadlineHandler(request: requestLimit, idle: idleLimit), ContinueHandler(),
+            ],
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: settings.api.maxTargetBytes,
                 maxHeaderListSize: settings.api.maxTargetBytes + 64 * 1024, maxHeaderFieldCount: 300))
@@ -235,21 +238,6 @@ final class ServerBuild: Sendable {
             return try DiskObjectStore(root: path, threads: threads)
         } catch let error as ObjectStoreError {
             throw ServerError("the object store cannot be opened: \(error.message)")
-        }
-    }
-
-    private static func tlsConfiguration(_ files: Settings.API.TLS?) throws -> TLSConfiguration? {
-        guard let files else { return nil }
-        do {
-            let chain = try NIOSSLCertificate.fromPEMFile(files.certificateFile).map {
-                NIOSSLCertificateSource.certificate($0)
-            }
-            let key = try NIOSSLPrivateKey(file: files.keyFile, format: .pem)
-            return .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
-        } catch {
-            throw ServerError(
-                "api.tls-certificate and api.tls-key: \(files.certificateFile) or \(files.keyFile) cannot be read as PEM"
-            )
         }
     }
 }

@@ -47,10 +47,11 @@ package struct TowlineServer: Sendable {
         var lifecycleLogger = logger
         lifecycleLogger.logLevel = max(logger.logLevel, .error)
         let (listening, listen) = AsyncStream.makeStream(of: Void.self)
-        let group = ServiceGroup(
-            configuration: .init(
-                services: try build.services(onListening: { listen.yield() }).map { .init(service: $0) },
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: lifecycleLogger))
+        var configuration = ServiceGroupConfiguration(
+            services: try build.services(onListening: { listen.yield() }).map { .init(service: $0) },
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: lifecycleLogger)
+        configuration.maximumGracefulShutdownDuration = settings.shutdownTimeout
+        let group = ServiceGroup(configuration: configuration)
         build.onFatal { await group.triggerGracefulShutdown() }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask {

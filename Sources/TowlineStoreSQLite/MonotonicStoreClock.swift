@@ -1,16 +1,17 @@
 import Synchronization
+package import TowlineCore
 import TowlineStore
 
-package import TowlineCore
-
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
-/// Wall time at its making plus monotonic time since then, plus an offset that only tests and the virtual clock
-/// set (design 4.10). Moving the machine's wall clock does not move it.
+/// Wall time at its making plus monotonic time since then, plus an offset that only tests and the virtual clock set
+/// (design 4.10).
+///
+/// Moving the machine's wall clock does not move it.
 package final class MonotonicStoreClock: StoreClock {
     private let start: Timestamp
     private let origin: ContinuousClock.Instant

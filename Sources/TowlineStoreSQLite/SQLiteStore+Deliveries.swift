@@ -17,7 +17,8 @@ extension SQLiteStore {
 
     package func delivery(_ id: DeliveryID) async throws -> (delivery: Delivery, attempts: [DeliveryAttempt])? {
         try await read { connection in
-            guard let delivery = try connection.first(EventSQL.delivery, .id(id), read: { try DeliveryRows.delivery($0) })
+            guard
+                let delivery = try connection.first(EventSQL.delivery, .id(id), read: { try DeliveryRows.delivery($0) })
             else { return nil }
             return (delivery, try connection.all(EventSQL.attempts, .id(id)) { DeliveryRows.attempt($0) })
         }

@@ -29,10 +29,27 @@ extension SQLiteStore: SmallObjectStore {
     }
 
     package func releaseSmallObjects(upTo sequence: Int64) async throws {
-        let step = 64
-        while try await write(.bulk, cost: step, { context in
-            try context.connection.change(ObjectSQL.release, .integer(sequence), .integer(step))
-        }) == step {}
+        while try await write(.bulk, cost: 64, { try $0.releaseSmallObjects(upTo: sequence) }) {}
+    }
+}
+
+extension WriteContext {
+    /// Removes the first small objects up to a sequence: as many as are freed within a few milliseconds.
+    ///
+    /// - Returns: Whether more may be left.
+    func releaseSmallObjects(upTo sequence: Int64) throws -> Bool {
+        var last: Int64?
+        var rows = 0
+        var bytes: Int64 = 0
+        try connection.each(ObjectSQL.sizes, .integer(sequence)) { row in
+            last = row.integer(0)
+            rows += 1
+            bytes += row.integer(1)
+            return rows < 256 && bytes < 2 << 20
+        }
+        guard let last else { return false }
+        try connection.run(ObjectSQL.release, .integer(last))
+        return last < sequence
     }
 }
 
@@ -46,9 +63,7 @@ enum ObjectSQL {
         SELECT s.sequence, s.object_key, s.bytes FROM small_objects s
         WHERE s.sequence > ? AND EXISTS (SELECT 1 FROM media m WHERE m.id = s.media) ORDER BY s.sequence LIMIT ?
         """)
-    static let release = SQL(
-        """
-        DELETE FROM small_objects WHERE sequence IN (
-          SELECT sequence FROM small_objects WHERE sequence <= ? ORDER BY sequence LIMIT ?)
-        """)
+    static let sizes = SQL(
+        "SELECT sequence, length(bytes) FROM small_objects WHERE sequence <= ? ORDER BY sequence LIMIT 256")
+    static let release = SQL("DELETE FROM small_objects WHERE sequence <= ?")
 }

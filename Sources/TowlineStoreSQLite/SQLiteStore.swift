@@ -1,7 +1,6 @@
 import GRDB
-import TowlineCore
-
 package import Logging
+import TowlineCore
 package import TowlineStore
 
 /// The store on one SQLite file: one process, one thread that writes, a few connections that read.

@@ -25,11 +25,14 @@ package struct SQLiteStoreConfiguration: Sendable {
     package var maxReaders = 3
     /// Write-ahead log above this many pages of 4 KiB is brought into the database between two groups.
     package var checkpointPages = 2000
-    /// Called once when the database file can no longer be trusted to keep what is written, as after a failed
-    /// fsync. The process should end: opening the store again recovers.
+    /// Called once when the database file can no longer be trusted to keep what is written, as after a failed fsync.
+    ///
+    /// The process should end: opening the store again recovers.
     package var onFatal: @Sendable (StoreError) -> Void = { _ in }
-    /// Called with each statement's text before it runs, on the thread that runs it; what it throws is the
-    /// statement's failure. Tests inject faults here.
+    /// Called with each statement's text before it runs, on the thread that runs it; what it throws is the statement's
+    /// failure.
+    ///
+    /// Tests inject faults here.
     package var intercept: (@Sendable (String) throws -> Void)?
 
     /// A configuration with the defaults of everything that has one.

@@ -1,11 +1,11 @@
 import TowlineStore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// The lock that keeps a second process off a store; held until it is released or the process ends.
@@ -19,7 +19,8 @@ struct StoreLock {
     init(path: String) throws {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw StoreError(.unavailable, "the lock file \(path) cannot be opened: \(String(cString: strerror(errno)))")
+            throw StoreError(
+                .unavailable, "the lock file \(path) cannot be opened: \(String(cString: strerror(errno)))")
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let reason = errno
@@ -27,7 +28,8 @@ struct StoreLock {
             guard reason == EWOULDBLOCK else {
                 throw StoreError(.unavailable, "\(path) cannot be locked: \(String(cString: strerror(reason)))")
             }
-            throw StoreError(.locked, "another Towline process uses this data folder (\(path) is locked); stop it first")
+            throw StoreError(
+                .locked, "another Towline process uses this data folder (\(path) is locked); stop it first")
         }
         self.descriptor = descriptor
     }

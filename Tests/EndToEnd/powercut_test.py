@@ -12,9 +12,9 @@ journal), and the server is started on it.
 What this model does not have is a disk that loses or reorders writes that it has taken but not flushed: the kernels
 that tests run on rarely have dm-log-writes. A missing flush alone, with the write issued, would not be seen.
 
-That the check sees what it is for, tests of their own show: it has to fail with `TOWLINETEST_SQLITE_SYNCHRONOUS=OFF` (or
-`NORMAL`), which turns the database's syncs down, and with nosync.c preloaded, which drops the syncs of the database's or
-of the media files beneath a server that knows nothing of it.
+That the check sees what it is for, a test of its own shows: it has to fail with nosync.c preloaded, which drops the
+syncs of the database's files (all that a lower `synchronous` would do) or of the media files, beneath a server that knows
+nothing of it.
 
 By itself: `powercut_test.py --cuts N --seed S` (as root) prints one line a cut.
 """
@@ -43,7 +43,6 @@ from load import Load, Submitter  # noqa: E402
 from rawclient import RawClient  # noqa: E402
 
 FLAGS = ["--lease-seconds", "3", "--log-level", "warning"]
-SYNCHRONOUS = "TOWLINETEST_SQLITE_SYNCHRONOUS"
 IMAGE_BYTES = 512 << 20
 MOUNT_OPTIONS = "loop,commit=300,noatime"
 
@@ -290,15 +289,6 @@ def losses(seed, environment, between, signs):
     return []
 
 
-@pytest.mark.parametrize("level", ["OFF", "NORMAL"])
-def test_the_check_fails_when_the_database_is_told_to_sync_less(loop_mounts, request, level):
-    seed = request.config.getoption("--seed")
-    # The cut comes early, while calls are being acknowledged.
-    assert losses(seed, {SYNCHRONOUS: level}, (0.05, 0.3), ["and is missing", "is gone"]), (
-        f"with synchronous={level} five power cuts lost nothing: the check cannot see what it is for"
-    )
-
-
 @pytest.mark.parametrize("part, between, signs", [
     ("/towline.db", (0.05, 0.3), ["and is missing", "is gone"]),
     ("/media", (0.6, 0.95), ["the file "]),
@@ -320,20 +310,15 @@ def main():
     parser.add_argument("--cuts", type=int, default=3)
     parser.add_argument("--seed", type=int, default=20260102)
     parser.add_argument("--jobs", type=int, default=2000)
-    parser.add_argument("--synchronous", choices=["OFF", "NORMAL"], help="turn the database's syncs down")
     options = parser.parse_args()
     reason = why_not()
     if reason:
         print(f"skipped: {reason}")
         return 0
     started = time.monotonic()
-    if options.synchronous:
-        problems, facts = cut(options.seed, options.jobs, {SYNCHRONOUS: options.synchronous}, (0.05, 0.3))
-        print(facts, *problems[:20], sep="\n")
-    else:
-        problems = cuts(options.cuts, options.seed, options.jobs)
-        print(f"{options.cuts} cuts, seeds from {options.seed}: {len(problems)} problems, "
-              f"{time.monotonic() - started:.0f} s")
+    problems = cuts(options.cuts, options.seed, options.jobs)
+    print(f"{options.cuts} cuts, seeds from {options.seed}: {len(problems)} problems, "
+          f"{time.monotonic() - started:.0f} s")
     return 1 if problems else 0
 
 

@@ -2,6 +2,7 @@ import Testing
 import TowlineTesting
 
 extension StoreSuite.Case: CustomTestStringConvertible {
+    /// The sentence about stores.
     public var testDescription: String { description }
 }
 

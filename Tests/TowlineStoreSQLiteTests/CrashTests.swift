@@ -145,12 +145,12 @@ struct CrashTests {
     func releaseInSteps() async throws {
         let folder = try TestFolder()
         let store = try await folder.open()
-        try await store.accept(150)
-        for claim in try await store.claim(150) { try await store.finish(claim, .stored(bytes: 1, small: [1])) }
+        try await store.accept(600)
+        for claim in try await store.claim(600) { try await store.finish(claim, .stored(bytes: 1, small: [1])) }
         let all = try await store.smallObjects(after: 0, limit: 1000)
-        #expect(all.count == 150)
-        try await store.releaseSmallObjects(upTo: all[139].sequence)
-        #expect(try await store.smallObjects(after: 0, limit: 1000).map(\.sequence) == all[140...].map(\.sequence))
+        #expect(all.count == 600)
+        try await store.releaseSmallObjects(upTo: all[589].sequence)
+        #expect(try await store.smallObjects(after: 0, limit: 1000).map(\.sequence) == all[590...].map(\.sequence))
         await store.close()
     }
 }

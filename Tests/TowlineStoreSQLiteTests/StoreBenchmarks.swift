@@ -30,6 +30,21 @@ struct StoreBenchmarks {
         await store.close()
     }
 
+    @Test("opening a store that exists")
+    func opening() async throws {
+        let folder = try TestFolder(onDisk: true)
+        await (try folder.open()).close()
+        var times: [Duration] = []
+        for _ in 0..<21 {
+            let start = ContinuousClock.now
+            let store = try await folder.open()
+            times.append(.now - start)
+            await store.close()
+        }
+        times.sort()
+        show("opening: median \(String(format: "%.1f", times[10].seconds * 1000)) ms")
+    }
+
     /// Jobs of another account and origin that wait with less urgency.
     private func fill(_ store: SQLiteStore, waiting: Int) async throws {
         let account = AccountID("2")
@@ -98,7 +113,8 @@ private struct BenchmarkRun {
         phases[1].time += try await clock.measure {
             while claims.count < count {
                 claims += try await store.claimJobs(
-                    JobClaimRequest(node: NodeID("node-1"), limit: count, perOrigin: 1000, lease: .seconds(30))).items
+                    JobClaimRequest(node: NodeID("node-1"), limit: count, perOrigin: 1000, lease: .seconds(30))
+                ).items
             }
         }
         var record = JobAttemptRecord()
@@ -107,7 +123,8 @@ private struct BenchmarkRun {
         record.httpStatus = 200
         record.bytesReceived = 16_384
         let reports = claims.map {
-            JobAttemptReport(job: $0.job.id, lease: $0.lease, result: .stored(bytes: 16_384, small: nil), record: record)
+            JobAttemptReport(
+                job: $0.job.id, lease: $0.lease, result: .stored(bytes: 16_384, small: nil), record: record)
         }
         phases[2].time += try await clock.measure { _ = try await store.finish(reports) }
         var deliveries: [ClaimedDelivery] = []
@@ -142,7 +159,9 @@ private struct BenchmarkRun {
             total += phase.time
             show("  \(phase.name): \(perJob(phase.time)) µs a job")
         }
-        show("  all: \(perJob(total)) µs a job, of which the writer's thread used \(perJob(writer)) µs of processor time")
+        show(
+            "  all: \(perJob(total)) µs a job, of which the writer's thread used \(perJob(writer)) µs of processor time"
+        )
     }
 
     private func perJob(_ time: Duration) -> String {

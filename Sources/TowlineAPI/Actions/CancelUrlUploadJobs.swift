@@ -15,7 +15,7 @@ enum CancelUrlUploadJobs: VODAction {
             found = try await JobSelection(
                 urls: urls, parameter: "UploadUrls", limit: 1000, caller: caller, store: service.store)
         } else {
-            throw VODError.missingParameter("JobIds")
+            throw VODError.missingParameter("JobIds or UploadUrls")
         }
         let cancelled = try await service.store.cancel(
             found.jobs.map(\.id), account: caller.account, onlyPending: true,

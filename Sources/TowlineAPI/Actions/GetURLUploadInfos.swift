@@ -19,7 +19,7 @@ enum GetURLUploadInfos: VODAction {
             found = try await JobSelection(
                 urls: urls, parameter: "UploadURLs", limit: recordLimit, caller: caller, store: service.store)
         } else {
-            throw VODError.missingParameter("JobIds")
+            throw VODError.missingParameter("JobIds or UploadURLs")
         }
         let oldest = service.wallClock() - age
         let records = found.jobs.filter { $0.createdAt >= oldest }.map(record)

@@ -21,6 +21,10 @@ extension Settings {
         package var maxTargetBytes: Int
         /// Longest request body, in bytes.
         package var maxBodyBytes: Int
+        /// How long a request may take to arrive.
+        package var requestTimeout: Duration
+        /// How long a connection may stay open without a request.
+        package var idleTimeout: Duration
 
         /// The URL that others are built from once the listener is open.
         ///

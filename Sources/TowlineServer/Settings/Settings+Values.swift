@@ -16,6 +16,7 @@ extension Settings {
             objects: Self.objects(values) ?? .folder(path: data.path + "/media"),
             roles: Set(values.list("roles").compactMap { Role(rawValue: $0) }),
             nodeID: values.text("node.id") ?? Self.nodeID(host),
+            shutdownTimeout: values.duration("shutdown.timeout-seconds"),
             lease: values.duration("lease.seconds"),
             pull: Pull(values),
             net: Net(values),
@@ -71,7 +72,9 @@ extension Settings.API {
             publicURL: values.text("api.public-url"),
             tls: try Self.tls(values),
             maxTargetBytes: values.integer("api.max-target-bytes"),
-            maxBodyBytes: values.integer("api.max-body-bytes"))
+            maxBodyBytes: values.integer("api.max-body-bytes"),
+            requestTimeout: values.duration("api.request-timeout-seconds"),
+            idleTimeout: values.duration("api.idle-timeout-seconds"))
     }
 
     private static func tls(_ values: SettingsValues) throws(SettingsError) -> TLS? {

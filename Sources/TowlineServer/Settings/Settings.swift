@@ -83,6 +83,8 @@ package struct Settings: Sendable, Equatable {
     package var roles: Set<Role>
     /// `node.id`: 1 to 64 letters, digits, dots, hyphens and underscores.
     package var nodeID: String
+    /// `shutdown.timeout-seconds`: how long what is under way may take after SIGTERM.
+    package var shutdownTimeout: Duration
     /// `lease.seconds`: at least three seconds.
     package var lease: Duration
     /// What pulls may take.

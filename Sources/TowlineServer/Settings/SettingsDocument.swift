@@ -109,7 +109,7 @@ package enum SettingsDocument {
         case "api": "The API"
         case "admin": "The console and the admin API"
         case "data", "secrets", "store", "objects": "Where things are kept"
-        case "roles", "node", "lease": "The node"
+        case "roles", "node", "shutdown", "lease": "The node"
         case "pull": "Pulls"
         case "net": "Outgoing connections"
         case "delivery": "Callbacks"

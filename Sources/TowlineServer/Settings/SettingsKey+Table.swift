@@ -36,6 +36,14 @@ extension SettingsKey {
             "api.max-body-bytes", .bytes(64 * kibi...64 * mebi), default: "2 MiB",
             "Longest request body that the API accepts."
         ),
+        SettingsKey(
+            "api.request-timeout-seconds", .seconds(1...600), default: "30",
+            "How long a request may take to arrive, from its first line to the end of its body."
+        ),
+        SettingsKey(
+            "api.idle-timeout-seconds", .seconds(1...3_600), default: "60",
+            "How long a connection may stay open without a request; also how long the first request may take to begin."
+        ),
     ]
 
     private static let adminKeys: [SettingsKey] = [
@@ -78,6 +86,10 @@ extension SettingsKey {
         SettingsKey(
             "node.id", .nodeName, default: .derived("the host name and a random part"),
             "What this node is called in leases, attempts and logs; different on every node."
+        ),
+        SettingsKey(
+            "shutdown.timeout-seconds", .seconds(1...600), default: "15",
+            "How long what is under way may take after SIGTERM; after that it is given back."
         ),
         SettingsKey(
             "lease.seconds", .seconds(3...3_600), default: "30",

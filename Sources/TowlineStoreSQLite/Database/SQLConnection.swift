@@ -20,8 +20,11 @@ final class SQLConnection {
 
     /// Wraps a connection for as long as GRDB lends it.
     ///
-    /// - Parameter intercept: Called with each statement's text before it runs; what it throws is the statement's
-    ///   failure. Only tests set it.
+    /// - Parameters:
+    ///   - database: The connection.
+    ///   - intercept: Called with each statement's text before it runs; what it throws is the statement's failure.
+    ///     Only tests set it.
+    /// - Throws: ``StoreError`` with code `unavailable` when the connection is closed.
     init(_ database: Database, intercept: (@Sendable (String) throws -> Void)? = nil) throws {
         guard let handle = database.sqliteConnection else { throw StoreError(.unavailable, "the store is closed") }
         self.database = database
@@ -114,6 +117,7 @@ final class SQLConnection {
     /// Folds the write-ahead log into the database file, as far as readers allow.
     ///
     /// - Parameter truncate: Whether to wait for readers and to empty the log's file.
+    /// - Throws: SQLite's failure; the log is as it was.
     func checkpoint(truncate: Bool) throws {
         try intercept?("CHECKPOINT")
         _ = try database.checkpoint(truncate ? .truncate : .passive)

@@ -54,7 +54,8 @@ struct SQLFailure: Error, Sendable {
         case SQLITE_CORRUPT: StoreError(.corrupted, "the database \(path) is damaged: \(message)")
         case SQLITE_NOTADB: StoreError(.corrupted, "\(path) is not a Towline database")
         case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_AUTH:
-            StoreError(.unavailable, "the database \(path) cannot be opened; check that its folder exists and is writable")
+            StoreError(
+                .unavailable, "the database \(path) cannot be opened; check that its folder exists and is writable")
         case SQLITE_READONLY: StoreError(.unavailable, "the database \(path) cannot be written; check its permissions")
         case SQLITE_BUSY, SQLITE_LOCKED:
             StoreError(.unavailable, "the database \(path) is in use by another program")

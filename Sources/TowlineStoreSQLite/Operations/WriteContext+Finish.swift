@@ -61,7 +61,8 @@ extension WriteContext {
 
     /// Writes the row of an attempt that ends now.
     func insertAttempt(of run: StoredRun, record: JobAttemptRecord, failure: JobFailure?) throws {
-        let redirects = record.redirects.isEmpty
+        let redirects =
+            record.redirects.isEmpty
             ? nil : JSONValue.array(record.redirects.map { .string($0) }).compactText
         try connection.run(
             FinishSQL.insertAttempt, .integer(run.seq), .integer(run.job.run), .integer(run.job.attempts),

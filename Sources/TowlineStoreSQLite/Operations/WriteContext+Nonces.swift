@@ -21,7 +21,8 @@ extension WriteContext {
             NonceSQL.useSession, .text(account.description), .text(app.description), .text(session),
             .time(now + sessionLifetime), .time(now))
         guard changed > 0 else {
-            throw StoreError(.conflict, "the session id was used within the last \(sessionLifetime.components.seconds) s")
+            throw StoreError(
+                .conflict, "the session id was used within the last \(sessionLifetime.components.seconds) s")
         }
     }
 
@@ -37,7 +38,8 @@ extension WriteContext {
     func isUsed(_ nonce: RequestNonce?) throws -> Bool {
         guard let nonce else { return false }
         return try connection.first(
-            NonceSQL.find, .text(nonce.accessKeyID), .text(nonce.value), .time(now)) { _ in true } ?? false
+            NonceSQL.find, .text(nonce.accessKeyID), .text(nonce.value), .time(now)
+        ) { _ in true } ?? false
     }
 
     /// Removes nonces and session ids whose time is over, at most `limit` rows.

@@ -5,8 +5,10 @@ extension WriteContext {
     /// Why an attempt ended that its process did not see the end of.
     static let interruption = "interrupted: the process ended during the attempt"
 
-    /// Brings the rows in order after the processes that used the store before: they are gone, since this one holds
-    /// the lock. Their leases are released, slots are counted anew, and the objects of their attempts may go.
+    /// Brings the rows in order after the processes that used the store before: they are gone, since this one holds the
+    /// lock.
+    ///
+    /// Their leases are released, slots are counted anew, and the objects of their attempts may go.
     ///
     /// - Returns: The number of jobs and deliveries that were taken back.
     func recover() throws -> Int {
@@ -36,13 +38,15 @@ extension WriteContext {
         return jobs + (try takeBackDeliveries(leasesUntil: now, limit: 256))
     }
 
-    /// Makes jobs available at once whose attempts were not seen to end. The attempt keeps its number and its row,
-    /// but does not count against the retries: the source is not to blame.
+    /// Makes jobs available at once whose attempts were not seen to end.
+    ///
+    /// The attempt keeps its number and its row, but does not count against the retries: the source is not to blame.
     private func takeBackJobs(
         leasesUntil end: Timestamp?, limit: Int, sweepAt: (StoredRun) -> Timestamp
     ) throws -> Int {
         let seqs = try connection.all(
-            RecoverySQL.leasedJobs, .integer(end?.milliseconds ?? .max), .integer(limit)) { $0.integer(0) }
+            RecoverySQL.leasedJobs, .integer(end?.milliseconds ?? .max), .integer(limit)
+        ) { $0.integer(0) }
         for seq in seqs {
             let run = try connection.first(RecoverySQL.readJob, .integer(seq)) { try StoredRun($0) }
             guard let run, let lease = run.lease else { throw StoreError(.corrupted, "the database lacks job \(seq)") }
@@ -60,8 +64,9 @@ extension WriteContext {
         return seqs.count
     }
 
-    /// Makes deliveries available at once whose attempts were not seen to end. The attempt keeps its row, but gives
-    /// its number back: the receiver is not to blame, and may have got the event.
+    /// Makes deliveries available at once whose attempts were not seen to end.
+    ///
+    /// The attempt keeps its row, but gives its number back: the receiver is not to blame, and may have got the event.
     private func takeBackDeliveries(leasesUntil end: Timestamp?, limit: Int) throws -> Int {
         let ids = try connection.all(
             RecoverySQL.leasedDeliveries, .integer(end?.milliseconds ?? .max), .integer(limit)
@@ -103,7 +108,8 @@ enum RecoverySQL {
     static let countRecord = SQL("UPDATE deliveries SET records = records + 1 WHERE id = ?")
     static let abandonAll = SQL(
         "UPDATE object_intents SET sweep_at = ?1 WHERE sweep_at IS NULL OR sweep_at > ?1")
-    static let freeGroups = SQL("UPDATE lane_groups SET in_use = 0, blocked_lanes = 0 WHERE in_use <> 0 OR blocked_lanes <> 0")
+    static let freeGroups = SQL(
+        "UPDATE lane_groups SET in_use = 0, blocked_lanes = 0 WHERE in_use <> 0 OR blocked_lanes <> 0")
     static let unblockLanes = SQL(
         "UPDATE lanes SET ready_at = ?, blocked_turn = NULL WHERE blocked_turn IS NOT NULL")
 }

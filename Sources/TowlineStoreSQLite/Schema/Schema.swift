@@ -2,8 +2,9 @@ import GRDB
 import GRDBSQLite
 import TowlineStore
 
-/// The tables and how a database of an earlier version becomes one of this version. Why they look as they do is in
-/// docs/proposals/0002-sqlite-store.md.
+/// The tables and how a database of an earlier version becomes one of this version.
+///
+/// Why they look as they do is in docs/proposals/0002-sqlite-store.md.
 enum Schema {
     /// `TOWL` in ASCII, in the file's header: whose database it is.
     static let applicationID: Int64 = 0x544F_574C

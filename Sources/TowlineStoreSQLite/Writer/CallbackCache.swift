@@ -1,7 +1,9 @@
 import TowlineCore
 import TowlineStore
 
-/// Callback configurations that the writer has read, with their keys opened. Lives on the writer's thread.
+/// Callback configurations that the writer has read, with their keys opened.
+///
+/// Lives on the writer's thread.
 final class CallbackCache {
     /// One account and application.
     struct Key: Hashable {

@@ -13,7 +13,9 @@ struct Checkpointer {
         threshold = self.pages
     }
 
-    /// Folds the log in when it has grown enough. What readers still need stays for the next time.
+    /// Folds the log in when it has grown enough.
+    ///
+    /// What readers still need stays for the next time.
     mutating func runIfNeeded(on connection: SQLConnection) throws {
         let frames = connection.logFrames
         // The writer has begun the log anew: all of it had been folded in.

@@ -1,7 +1,9 @@
 import Logging
 import TowlineStore
 
-/// Commits waiting operations in groups, one transaction for each group. Lives on the writer's thread.
+/// Commits waiting operations in groups, one transaction for each group.
+///
+/// Lives on the writer's thread.
 final class GroupWriter {
     private let context: WriteContext
     private let queue: WriteQueue
@@ -74,8 +76,12 @@ final class GroupWriter {
 
     /// Runs a group's operations in one transaction and commits it.
     ///
-    /// - Parameter isolated: Whether each operation gets a savepoint of its own. Savepoints copy every page that they
-    ///   touch, so the first attempt goes without: most operations that fail do so before they write.
+    /// - Parameters:
+    ///   - group: The operations in their order.
+    ///   - isolated: Whether each operation gets a savepoint of its own. Savepoints copy every page that they touch,
+    ///     so the first attempt goes without: most operations that fail do so before they write.
+    /// - Returns: The results, or that savepoints are needed after all; the transaction is undone then.
+    /// - Throws: A fault of the database; the transaction may still be open.
     private func attempt(_ group: [WriteOperation], isolated: Bool) throws -> Outcome {
         try connection.begin()
         let start = connection.totalChanges

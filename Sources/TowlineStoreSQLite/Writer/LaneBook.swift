@@ -23,7 +23,9 @@ struct Lane: Hashable {
     let group: Int64
 }
 
-/// What the writer remembers about lanes between statements. Lives on the writer's thread.
+/// What the writer remembers about lanes between statements.
+///
+/// Lives on the writer's thread.
 final class LaneBook {
     private struct Key: Hashable {
         let kind: LaneKind

@@ -91,6 +91,7 @@ extension WriteContext {
     ///   - perGroup: Most slots of a group.
     ///   - visit: Claims up to a number of rows of a lane.
     /// - Returns: What ``Claims/nextDue`` says.
+    /// - Throws: SQLite's failure, or what `visit` throws.
     func claimByLane(
         _ kind: LaneKind, limit: Int, perGroup: Int, visit: (_ lane: Int64, _ room: Int) throws -> LaneVisit
     ) throws -> Duration? {
@@ -120,7 +121,15 @@ extension WriteContext {
 
     /// One visit: claims rows as far as the group has room, then puts the lane where it belongs.
     ///
-    /// - Parameter siblings: Lanes of the group that are visited in this turn, this one included: they share its room.
+    /// - Parameters:
+    ///   - lane: The lane.
+    ///   - kind: Its kind.
+    ///   - share: Most rows to claim.
+    ///   - siblings: Lanes of the group that are visited in this turn, this one included: they share its room.
+    ///   - perGroup: Most slots of the group.
+    ///   - visit: Claims up to a number of rows of a lane.
+    /// - Returns: The number of rows that were claimed.
+    /// - Throws: SQLite's failure, or what `visit` throws.
     private func take(
         from lane: Lane, kind: LaneKind, atMost share: Int, siblings: Int, perGroup: Int,
         visit: (_ lane: Int64, _ room: Int) throws -> LaneVisit

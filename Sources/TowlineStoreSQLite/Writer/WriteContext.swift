@@ -1,7 +1,9 @@
 import TowlineCore
 import TowlineStore
 
-/// What the operations of the writer work with: the connection, the moment, the caches. Lives on the writer's thread.
+/// What the operations of the writer work with: the connection, the moment, the caches.
+///
+/// Lives on the writer's thread.
 final class WriteContext {
     let connection: SQLConnection
     let composer: EventComposer

@@ -24,8 +24,9 @@ enum WriteClass: Int, CaseIterable {
 struct WriteOperation: Sendable {
     /// Roughly the rows that it touches, at least 1.
     let cost: Int
-    /// Does the work inside the group's transaction and returns what is to be done after the commit. It may run more
-    /// than once: when another operation of its group fails, the group is undone and begun again.
+    /// Does the work inside the group's transaction and returns what is to be done after the commit.
+    ///
+    /// It may run more than once: when another operation of its group fails, the group is undone and begun again.
     let run: @Sendable (WriteContext) throws -> (effects: WriteEffects, deliver: @Sendable () -> Void)
     /// Tells the caller that nothing has happened.
     let fail: @Sendable (StoreError) -> Void

@@ -5,11 +5,16 @@ import TowlineCore
 import TowlineStore
 
 /// The life of the writer's thread: it takes the lock, opens the file, recovers, writes until it is told to stop, and
-/// closes. All of it blocks, so none of it runs on Swift's own threads.
+/// closes.
+///
+/// All of it blocks, so none of it runs on Swift's own threads.
 enum WriterThread {
     /// Starts a thread that opens a store.
     ///
-    /// - Parameter opened: Called once, on that thread, with the open store or the reason why there is none.
+    /// - Parameters:
+    ///   - configuration: What to open.
+    ///   - logger: Where the thread reports.
+    ///   - opened: Called once, on that thread, with the open store or the reason why there is none.
     static func start(
         configuration: SQLiteStoreConfiguration, logger: Logger,
         opened: @escaping @Sendable (Result<SQLiteStore, any Error>) -> Void
@@ -32,7 +37,9 @@ enum WriterThread {
         thread.start()
     }
 
-    /// Opens the connections. The file is durable from here on only after ``harden(_:)``.
+    /// Opens the connections.
+    ///
+    /// The file is durable from here on only after ``harden(_:)``.
     private static func openPool(_ configuration: SQLiteStoreConfiguration) throws -> DatabasePool {
         var settings = GRDB.Configuration()
         settings.label = "towline"
@@ -53,8 +60,9 @@ enum WriterThread {
         return try DatabasePool(path: path, configuration: settings)
     }
 
-    /// Makes every commit wait for stable storage, and reads back that it does. GRDB turns it down to NORMAL when
-    /// it opens a pool, after its own hook for settings.
+    /// Makes every commit wait for stable storage, and reads back that it does.
+    ///
+    /// GRDB turns it down to NORMAL when it opens a pool, after its own hook for settings.
     static func harden(_ database: Database, path: String) throws {
         try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0")
         let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode")
@@ -67,7 +75,13 @@ enum WriterThread {
 
     /// Serves a store on its writing connection until it is closed or fails.
     ///
-    /// - Parameter opened: Called once, when the store is ready; not called when an error is thrown.
+    /// - Parameters:
+    ///   - pool: The connections.
+    ///   - shared: What the store's callers share with the thread.
+    ///   - configuration: How to serve.
+    ///   - logger: Where to report.
+    ///   - opened: Called once, when the store is ready; not called when an error is thrown.
+    /// - Throws: The reason why there is no store.
     private static func serve(
         _ pool: DatabasePool, shared: WriterShared, configuration: SQLiteStoreConfiguration, logger: Logger,
         opened: (SQLiteStore) -> Void

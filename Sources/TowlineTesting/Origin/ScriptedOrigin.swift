@@ -94,6 +94,9 @@ package final class ScriptedOrigin: Sendable {
     ) async throws -> ScriptedOrigin {
         let log = OriginLog()
         let connections = OriginConnections()
+        let dbg = UInt32.random(in: 0...UInt32.max)
+        FileHandle.standardError.write(Data("DBG begin start \(dbg)\n".utf8))
+        defer { FileHandle.standardError.write(Data("DBG end start \(dbg)\n".utf8)) }
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
