@@ -21,7 +21,7 @@ package struct OutboundConfiguration: Sendable {
     /// The value of the User-Agent header unless a request brings its own.
     package var userAgent = "Towline"
     /// Most bytes that the read buffers of all open bodies aim to use together; 64 MiB.
-    package var readBufferBudgetBytes = 64 << 20
+    package var readBufferBudgetBytes = 32 << 20
     /// Most connections that are kept for reuse; 256.
     package var maxIdleConnections = 256
     /// How long a connection is kept for reuse; 4 s, below the keep-alive time of common servers.

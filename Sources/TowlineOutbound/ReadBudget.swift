@@ -3,7 +3,8 @@ import Synchronization
 
 /// Shares a number of bytes for read buffers among all open bodies.
 ///
-/// A connection has about two buffers in use: one that the reader works on and one that is filled meanwhile.
+/// A connection has up to four buffers in use when its reader is slower than its source: one being written to the disk,
+/// one that waits for that, one that has just been read, and one that is filled meanwhile.
 final class ReadBudget: Sendable {
     /// Smallest and largest buffer that a connection may get.
     static let smallest = 16 << 10
@@ -29,7 +30,7 @@ final class ReadBudget: Sendable {
 
     /// The largest buffer that a connection may use now.
     ///
-    /// - Parameter copies: How many buffers of that size a connection has in use: two, with TLS four.
+    /// - Parameter copies: How many buffers of that size a connection has in use: four, with TLS six.
     /// - Returns: Bytes, between the smallest and the largest buffer.
     func limit(copies: Int) -> Int {
         let share = bytes / max(1, openBodies.load(ordering: .relaxed)) / copies
@@ -46,7 +47,7 @@ struct BudgetedRecvAllocator: RecvByteBufferAllocator {
 
     init(budget: ReadBudget, isTLS: Bool) {
         self.budget = budget
-        copies = isTLS ? 4 : 2
+        copies = isTLS ? 6 : 4
     }
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {

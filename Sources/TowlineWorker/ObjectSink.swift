@@ -10,10 +10,18 @@ struct ObjectSink {
     private var small = ByteBuffer()
     private var upload: (any ObjectUpload)?
 
-    init(objects: any ObjectStore, key: ObjectKey, smallObjectBytes: Int) {
+    /// A sink for one object.
+    ///
+    /// - Parameters:
+    ///   - objects: Where the object goes.
+    ///   - key: Its key.
+    ///   - expectedBytes: What the source announced: an object that will not be small is not kept in memory at all.
+    ///   - smallObjectBytes: The largest small object.
+    init(objects: any ObjectStore, key: ObjectKey, expectedBytes: Int64?, smallObjectBytes: Int) {
         self.objects = objects
         self.key = key
-        self.smallObjectBytes = objects is any DeferredObjectStore ? smallObjectBytes : 0
+        let isPossible = objects is any DeferredObjectStore && (expectedBytes ?? 0) <= Int64(smallObjectBytes)
+        self.smallObjectBytes = isPossible ? smallObjectBytes : 0
     }
 
     mutating func write(_ bytes: ByteBuffer) async throws {

@@ -72,7 +72,8 @@ struct PullAttempt: Sendable {
         if let length = response.contentLength, length > configuration.maxBytes { throw tooLarge(length) }
 
         var sink = ObjectSink(
-            objects: objects, key: claim.objectKey, smallObjectBytes: configuration.smallObjectBytes)
+            objects: objects, key: claim.objectKey, expectedBytes: response.contentLength,
+            smallObjectBytes: configuration.smallObjectBytes)
         do {
             try await receive(response.body, into: &sink)
             guard response.contentLength == nil || response.contentLength == progress.received else {

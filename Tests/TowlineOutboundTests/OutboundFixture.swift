@@ -1,6 +1,4 @@
-import Foundation
 import Logging
-import Testing
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -69,12 +67,8 @@ func withClient(
         logger: Logger(label: "test"),
         eventLoopGroup: MultiThreadedEventLoopGroup.singleton
     )
-    let name = "\(Test.current?.name ?? "?") \(UInt32.random(in: 0...UInt32.max))"
-    FileHandle.standardError.write(Data("DBG begin \(name)\n".utf8))
-    defer { FileHandle.standardError.write(Data("DBG end \(name)\n".utf8)) }
     do {
         try await test(client)
-        FileHandle.standardError.write(Data("DBG body \(name)\n".utf8))
     } catch {
         await client.shutdown()
         throw error

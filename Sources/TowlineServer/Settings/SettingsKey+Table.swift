@@ -147,7 +147,7 @@ extension SettingsKey {
             "Files up to this size are made durable by the database's own commit; 0 gives each file a sync of its own."
         ),
         SettingsKey(
-            "pull.read-buffer-bytes", .bytes(4 * mebi...64 * gibi), default: "64 MiB",
+            "pull.read-buffer-bytes", .bytes(4 * mebi...64 * gibi), default: "32 MiB",
             "Memory that the read buffers of all transfers share."
         ),
     ]

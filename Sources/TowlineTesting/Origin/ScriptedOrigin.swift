@@ -1,4 +1,3 @@
-import Foundation
 package import NIOCore
 import NIOPosix
 package import TowlineCore
@@ -94,9 +93,6 @@ package final class ScriptedOrigin: Sendable {
     ) async throws -> ScriptedOrigin {
         let log = OriginLog()
         let connections = OriginConnections()
-        let dbg = UInt32.random(in: 0...UInt32.max)
-        FileHandle.standardError.write(Data("DBG begin start \(dbg)\n".utf8))
-        defer { FileHandle.standardError.write(Data("DBG end start \(dbg)\n".utf8)) }
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -118,11 +114,8 @@ package final class ScriptedOrigin: Sendable {
 
     /// Stops listening, ends every connection and waits for their scripts.
     package func stop() async {
-        FileHandle.standardError.write(Data("DBG stopping \(port)\n".utf8))
         try? await server.close()
-        FileHandle.standardError.write(Data("DBG closed \(port) \(log.record.accepted) \(log.record.ended.count)\n".utf8))
         await connections.stop()
-        FileHandle.standardError.write(Data("DBG stopped \(port)\n".utf8))
     }
 
     /// An http URL of the origin.

@@ -45,7 +45,7 @@ struct SettingsLoaderTests {
         #expect(settings.pull.minBytesPerSecond == 1_000)
         #expect(settings.pull.totalTimeout == .seconds(86_400))
         #expect(settings.pull.smallObjectBytes == 262_144)
-        #expect(settings.pull.readBufferBytes == 67_108_864)
+        #expect(settings.pull.readBufferBytes == 33_554_432)
         #expect(settings.net == .init(sourceAllow: [], callbackAllow: [], deny: [], dnsServers: [], caFile: nil))
         #expect(settings.delivery.policy == .durable)
         #expect(settings.delivery.timeout == .seconds(5))
