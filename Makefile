@@ -1,8 +1,8 @@
 # Towline: `make help` lists the targets.
 SHELL := /bin/sh
 SWIFT ?= swift
-DEBUG_BIN := .build/debug/towline
-RELEASE_BIN := .build/release/towline
+DEBUG_BIN := $(CURDIR)/.build/debug/towline
+RELEASE_BIN := $(CURDIR)/.build/release/towline
 # The same settings for every build of a kind, so that one build serves all that need it.
 BUILD_FLAGS := --explicit-target-dependency-import-check error
 RELEASE_FLAGS := -c release --static-swift-stdlib $(BUILD_FLAGS) --product towline

@@ -37,9 +37,10 @@ final class ScriptedResolver: HostResolver {
 /// Runs a test with a client and shuts it down afterwards.
 ///
 /// - Parameters:
-///   - policy: `nil` for one that opens 127.0.0.1 and 127.0.0.2 and nothing else that is not public.
+///   - policy: `nil` for one that opens 127.0.0.1 to 127.0.0.3 and nothing else that is not public.
 ///   - names: What names resolve to, look-up by look-up.
 ///   - change: Changes the limits.
+///   - test: Gets the client. No origin listens on 127.0.0.3.
 func withClient(
     policy: AddressPolicy? = nil,
     names: [String: [[String]]] = [:],
@@ -57,9 +58,11 @@ func withClient(
     _ test: (OutboundClient) async throws -> Void
 ) async throws {
     var configuration = OutboundConfiguration()
-    configuration.connectTimeout = .seconds(5)
+    // A busy machine must not look like a slow network.
+    configuration.connectTimeout = .seconds(60)
+    configuration.idleConnectionLifetime = .seconds(60)
     change(&configuration)
-    let loopback = [CIDR(IPAddress(v4: 0x7f00_0001), prefixLength: 32), CIDR(IPAddress(v4: 0x7f00_0002), prefixLength: 32)]
+    let loopback = (1...3).map { CIDR(IPAddress(v4: 0x7f00_0000 + $0), prefixLength: 32) }
     let client = OutboundClient(
         configuration: configuration,
         policy: policy ?? AddressPolicy(allow: loopback),

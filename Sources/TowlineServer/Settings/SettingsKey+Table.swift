@@ -88,7 +88,7 @@ extension SettingsKey {
             "What this node is called in leases, attempts and logs; different on every node."
         ),
         SettingsKey(
-            "shutdown.timeout-seconds", .seconds(1...600), default: "15",
+            "shutdown.timeout-seconds", .seconds(1...600), default: "10",
             "How long what is under way may take after SIGTERM; after that it is given back."
         ),
         SettingsKey(

@@ -21,7 +21,7 @@ _READY = re.compile(r"\bready api=(\S+) admin=(\S+)")
 
 def binary():
     """Path of the binary under test: `TOWLINE_BIN`, or the debug build."""
-    return os.environ.get("TOWLINE_BIN") or str(ROOT / ".build" / "debug" / "towline")
+    return str(Path(os.environ.get("TOWLINE_BIN") or ROOT / ".build" / "debug" / "towline").absolute())
 
 
 def clean_environment(extra=None):

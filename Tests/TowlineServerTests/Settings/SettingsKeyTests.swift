@@ -23,7 +23,7 @@ struct SettingsKeyTests {
             ("objects.url", .derived("`file:<data.dir>/media`"), nil),
             ("roles", "api,pull,deliver,queue,console", nil),
             ("node.id", .derived("the host name and a random part"), nil),
-            ("shutdown.timeout-seconds", "15", nil),
+            ("shutdown.timeout-seconds", "10", nil),
             ("lease.seconds", "30", nil),
             ("pull.concurrency", "64", nil),
             ("pull.per-origin", "8", nil),
