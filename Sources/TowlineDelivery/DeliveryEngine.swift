@@ -14,7 +14,7 @@ package struct DeliveryEngine: Service {
     private let wallClock: @Sendable () -> Timestamp
     private let random: @Sendable () -> Double
     private let logger: Logger
-    private let wakeup = Wakeup()
+    private let loop: ClaimLoop
     private let running = Counter()
 
     /// An engine over a store and a way to send.
@@ -42,30 +42,23 @@ package struct DeliveryEngine: Service {
         self.wallClock = wallClock
         self.random = random
         self.logger = logger
+        loop = ClaimLoop(clock: clock, grace: configuration.grace)
     }
 
     /// Runs until graceful shutdown or cancellation.
     package func run() async throws {
-        let stop = StopFlag()
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { helpers in
-                helpers.addTask { for await _ in signals.listen(to: .deliveriesDue) { wakeup.ring() } }
-                await withDiscardingTaskGroup { attempts in
-                    while !stop.isSet && !Task.isCancelled {
-                        let wait = await claim(into: &attempts)
-                        await wakeup.wait(atMost: wait, clock: clock)
-                    }
-                    await drain()
-                    attempts.cancelAll()
-                }
+                helpers.addTask { for await _ in signals.listen(to: .deliveriesDue) { loop.ring() } }
+                await loop.run(running: { running.value }, claim: claim)
                 helpers.cancelAll()
             }
         } onGracefulShutdown: {
-            stop.set()
-            wakeup.ring()
+            loop.stop()
         }
     }
 
+    /// Fills the free slots and says how long to wait before asking again.
     private func claim(into attempts: inout DiscardingTaskGroup) async -> Duration {
         let room = configuration.concurrency - running.value
         guard room > 0 else { return .seconds(30) }
@@ -101,14 +94,7 @@ package struct DeliveryEngine: Service {
                 ])
         }
         running.add(-1)
-        wakeup.ring()
-    }
-
-    private func drain() async {
-        let end = clock.elapsed + configuration.grace
-        while running.value > 0, clock.elapsed < end, !Task.isCancelled {
-            await wakeup.wait(atMost: end - clock.elapsed, clock: clock)
-        }
+        loop.ring()
     }
 }
 

@@ -26,7 +26,8 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     private let key: HTTP1Connection.Key
     private let pool: ConnectionPool
     private let budget: ReadBudget
-    private let attempt: ConnectAttempt
+    /// Until it is told how it ended; it holds the connection then.
+    private var attempt: ConnectAttempt?
     private var state = State.connecting
     private var context: ChannelHandlerContext?
     private var connection: HTTP1Connection?
@@ -62,10 +63,11 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
         self.connection = connection
         state = .fresh(since: .now())
         armWatchdog()
-        if !pool.add(connection) || !attempt.succeed(connection) {
-            attempt.fail(OutboundError(.connectionClosed, retryable: true, "The client was shut down."))
+        if !pool.add(connection) || attempt?.succeed(connection) != true {
+            attempt?.fail(OutboundError(.connectionClosed, retryable: true, "The client was shut down."))
             closeNow()
         }
+        attempt = nil
     }
 
     // MARK: Exchanges
@@ -257,7 +259,8 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func fail(_ error: OutboundError) {
-        if case .connecting = state { attempt.fail(error) }
+        if case .connecting = state { attempt?.fail(error) }
+        attempt = nil
         state = .closed
         watchdog?.timer.cancel()
         watchdog = nil

@@ -15,7 +15,7 @@ package struct PullEngine: Service {
     private let clock: any MonotonicClock
     private let random: @Sendable () -> Double
     private let logger: Logger
-    private let wakeup = Wakeup()
+    private let loop: ClaimLoop
     private let started = Wakeup()
 
     /// An engine over a store, an object store and a source of bytes.
@@ -33,29 +33,21 @@ package struct PullEngine: Service {
         self.clock = clock
         self.random = random
         self.logger = logger
+        loop = ClaimLoop(clock: clock, grace: configuration.grace)
     }
 
     /// Runs until graceful shutdown or cancellation.
     package func run() async throws {
-        let stop = StopFlag()
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { helpers in
-                helpers.addTask { for await _ in signals.listen(to: .jobsDue) { wakeup.ring() } }
+                helpers.addTask { for await _ in signals.listen(to: .jobsDue) { loop.ring() } }
                 helpers.addTask { for await job in signals.revokedJobs() { running.revoke(job: job) } }
                 helpers.addTask { await beat() }
-                await withDiscardingTaskGroup { attempts in
-                    while !stop.isSet && !Task.isCancelled {
-                        let wait = await claim(into: &attempts)
-                        await wakeup.wait(atMost: wait, clock: clock)
-                    }
-                    await drain()
-                    attempts.cancelAll()
-                }
+                await loop.run(running: { running.count }, claim: claim)
                 helpers.cancelAll()
             }
         } onGracefulShutdown: {
-            stop.set()
-            wakeup.ring()
+            loop.stop()
         }
     }
 
@@ -92,7 +84,7 @@ package struct PullEngine: Service {
             }
             await finish(claim, report: report, isRevoked: progress.isRevoked)
             running.remove(claim.lease)
-            wakeup.ring()
+            loop.ring()
         }
     }
 
@@ -105,14 +97,6 @@ package struct PullEngine: Service {
             logger.error(
                 "an attempt's end could not be recorded",
                 metadata: ["job.id": "\(claim.job.id)", "attempt": "\(claim.job.attempts)", "error": "\(error)"])
-        }
-    }
-
-    /// Lets running attempts go on for as long as the grace lasts; the caller stops what is left.
-    private func drain() async {
-        let end = clock.elapsed + configuration.grace
-        while running.count > 0, clock.elapsed < end, !Task.isCancelled {
-            await wakeup.wait(atMost: end - clock.elapsed, clock: clock)
         }
     }
 

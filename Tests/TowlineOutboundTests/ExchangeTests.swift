@@ -239,6 +239,7 @@ struct ExchangeTests {
         let origin = try await HTTPOrigin.start { _ in .text("ok") }
         try await withClient { client in
             let response = try await client.execute(OutboundRequest(url: origin.url()))
+            #expect(try await response.text() == "ok")
             let connection = try #require(client.pool.take(HTTP1Connection.Key(origin.url(), response.remoteAddress)))
             let call = HTTP1Call(
                 head: ByteBuffer(),
