@@ -5,7 +5,10 @@ package import TowlineCore
 package import TowlineStore
 
 /// Claims due deliveries in batches and makes their attempts until it is told to stop.
-package struct DeliveryEngine: Service {
+package struct DeliveryEngine: Service, CustomStringConvertible {
+    /// The name that service groups log; without it they would spell out every stored property.
+    package var description: String { "DeliveryEngine" }
+
     private let store: any DeliveryStore
     private let signals: StoreSignals
     private let sender: any EventSender

@@ -4,7 +4,10 @@ import TowlineCore
 import TowlineStore
 
 /// Takes back leases that ended and removes what has outlived its use, in small steps.
-struct MaintenanceService: Service {
+struct MaintenanceService: Service, CustomStringConvertible {
+    /// The name that service groups log; without it they would spell out every stored property.
+    var description: String { "MaintenanceService" }
+
     let store: any Store
     let interval: Duration
     let clock: any MonotonicClock

@@ -6,7 +6,10 @@ package import TowlineStore
 
 /// Looks after the object store: makes deferred small objects durable and lets their rows go, and removes objects
 /// that no run chose, from their intent rows.
-package struct ObjectCaretaker: Service {
+package struct ObjectCaretaker: Service, CustomStringConvertible {
+    /// The name that service groups log; without it they would spell out every stored property.
+    package var description: String { "ObjectCaretaker" }
+
     private let intents: any ObjectIntentStore
     private let small: (rows: any SmallObjectStore, files: any DeferredObjectStore)?
     private let signals: StoreSignals

@@ -5,7 +5,10 @@ package import TowlineObjects
 package import TowlineStore
 
 /// Claims jobs and runs their attempts until it is told to stop; then gives back at once what is not done.
-package struct PullEngine: Service {
+package struct PullEngine: Service, CustomStringConvertible {
+    /// The name that service groups log; without it they would spell out every stored property.
+    package var description: String { "PullEngine" }
+
     private let store: any JobStore
     private let signals: StoreSignals
     private let objects: any ObjectStore

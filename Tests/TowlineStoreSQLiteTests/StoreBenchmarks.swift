@@ -176,8 +176,9 @@ private struct BenchmarkRun {
     }
 }
 
-/// Processor time that the writer's thread has used; zero where the system does not say. Threads that it started may
-/// carry its name, so it is the busiest of that name.
+/// Processor time that the writer's thread has used; zero where the system does not say.
+///
+/// Threads that it started may carry its name, so it is the busiest of that name.
 private func writerTime() -> Duration {
     let tasks = "/proc/self/task"
     let times = ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).compactMap { task -> Int64? in
