@@ -5,7 +5,7 @@ package import TowlineStore
 /// Keys as they were read from the store a few seconds ago at most; at once again after a change in this process.
 package final class KeyCache: Sendable {
     private struct Entry {
-        let key: AccessKey?
+        let key: AccessKey
         let readAt: Duration
     }
 
@@ -20,7 +20,6 @@ package final class KeyCache: Sendable {
     private let state = Mutex(State())
     /// How long an entry holds without a signal: what another node's revocation may take.
     private static let lifetime: Duration = .seconds(5)
-    /// Unknown ids are remembered too, but never without bound.
     private static let capacity = 10_000
 
     /// A cache over a store.
@@ -44,8 +43,9 @@ package final class KeyCache: Sendable {
         }
         if let known { return known.key }
         let key = try await store.key(id)
+        // Unknown ids are not kept: they come from outside and would never end.
         state.withLock { state in
-            if state.generation == generation { state.entries[id] = Entry(key: key, readAt: now) }
+            if let key, state.generation == generation { state.entries[id] = Entry(key: key, readAt: now) }
         }
         return key
     }

@@ -17,6 +17,7 @@ package final class VODAuthenticator: Sendable {
     private let keys: KeyCache
     private let wallClock: @Sendable () -> Timestamp
     private let readNonces = Mutex(NonceMemory())
+    private let latestTime = Mutex(Timestamp(milliseconds: 0))
     /// How far a request's time may be from ours, either way.
     static let window: Duration = .seconds(900)
 
@@ -111,11 +112,21 @@ package final class VODAuthenticator: Sendable {
 
     private func checkTime(_ text: String) throws(VODError) {
         guard let seconds = UTCTimestamp.parse(text) else { throw .malformedTimestamp }
-        let distance = wallClock() - Timestamp(milliseconds: seconds * 1000)
+        let now = wallClock()
+        let latest = latestTime.withLock { latest in
+            latest = max(latest, now)
+            return latest
+        }
+        let sent = Timestamp(milliseconds: seconds * 1000)
+        // When the wall clock was set back, nonces of this age have been forgotten already: taking such a request
+        // would reopen the window for replays.
+        guard latest - sent <= Self.window * 2 else { throw .expiredTimestamp }
+        let distance = now - sent
         guard distance <= Self.window, distance >= .zero - Self.window else { throw .expiredTimestamp }
     }
 
     private func key(_ id: String) async throws -> AccessKey {
+        guard id.utf8.count <= 128 else { throw VODError.unknownKey }
         guard let key = try await keys.key(id) else { throw VODError.unknownKey }
         guard !key.isRevoked else { throw VODError.inactiveKey }
         return key

@@ -53,8 +53,14 @@ package struct VODError: Error, Sendable, Hashable {
             "The specified \(name) contains illegal emoticon or special characters.")
     }
 
-    static let illegalExtension = VODError(
-        "InvalidFileName.Extension", status: 400, "The specified FileName's extension is illegal.")
+    /// A source's extension is not among the known ones; says which source and what helps.
+    static func illegalExtension(of url: String) -> VODError {
+        let name = url.prefix { $0 != "?" }.suffix(80)
+        return VODError(
+            "InvalidFileName.Extension", status: 400,
+            "The specified FileName's extension is illegal. \(name) has no known one; FileExtension can name it.")
+    }
+
     static let tagsExceeded = VODError(
         "TagsExceededMax", status: 400, "The specified Tags count has exceeded 16.")
     static let unknownAction = VODError(

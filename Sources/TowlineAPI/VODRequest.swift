@@ -40,6 +40,15 @@ struct ActionParameters: Sendable {
     /// Whether the parameter was sent at all, be it empty.
     func contains(_ name: String) -> Bool { values[name] != nil }
 
+    /// Refuses what cannot stand in XML answers and JSON rows; line breaks and tabs are fine, since some clients send
+    /// indented JSON.
+    func refuseControlCharacters() throws(VODError) {
+        for (name, value) in values
+        where value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }) {
+            throw .invalidParameter(String(name.prefix(64)), "It has control characters.")
+        }
+    }
+
     /// The names that were sent.
     var names: some Collection<String> { values.keys }
 

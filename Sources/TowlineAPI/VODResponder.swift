@@ -42,7 +42,10 @@ package struct VODResponder: HTTPResponder {
             let members = [JSONValue.Member("RequestId", .string(requestID))] + answer.members
             return response(status: .ok, format: format, body: format.document(root: root, members), requestID)
         } catch {
-            return failure(error, format: format, request: request, requestID: requestID)
+            var answer = failure(error, format: format, request: request, requestID: requestID)
+            // An answer to HEAD has no body on the wire.
+            if request.method == .head { answer.body = ResponseBody() }
+            return answer
         }
     }
 
@@ -102,9 +105,11 @@ package struct VODResponder: HTTPResponder {
 
     private func run(_ action: any VODAction.Type, _ call: VODRequest) async throws -> VODAnswer {
         let caller = try await service.authenticator.authenticate(call)
-        try service.limiter.admit(account: caller.account, action: action.name)
+        // A replayed request must not spend its victim's calls.
         if !action.isMutating { try service.authenticator.consumeForRead(caller.nonce) }
+        try service.limiter.admit(account: caller.account, action: action.name)
         let parameters = ActionParameters(call)
+        try parameters.refuseControlCharacters()
         service.unknownParameters.note(parameters.names, known: action.parameters)
         return try await action.run(parameters, caller: caller, service: service)
     }

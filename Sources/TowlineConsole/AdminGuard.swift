@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 
-/// Who may use the admin listener: with a token whoever shows it, without one only loopback (interface.md).
+/// Who may use the admin listener beyond its health checks: with a token whoever shows it, without one only loopback (interface.md).
 ///
 /// Without a token the Host must be an address or `localhost`, and a page of another origin is refused, so that a web
 /// page in the operator's browser cannot reach the API by a name that points to this machine.
@@ -19,7 +19,7 @@ struct AdminGuard: RouterMiddleware {
     }
 
     private func refusal(_ request: Request, context: AdminContext) -> Response? {
-        if request.uri.path == "/healthz" { return nil }
+        if ["/healthz", "/readyz"].contains(request.uri.path) { return nil }
         if let token {
             let shown = request.headers[.authorization] ?? ""
             guard Self.areEqual(Array(shown.utf8), Array("Bearer \(token)".utf8)) else {

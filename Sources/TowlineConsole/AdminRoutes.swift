@@ -169,7 +169,12 @@ package struct AdminRoutes: Sendable {
     }
 
     private func createKey(_ request: Request) async throws -> JSONValue {
-        let body = try await request.body.collect(upTo: 64 << 10)
+        let body: ByteBuffer
+        do {
+            body = try await request.body.collect(upTo: 64 << 10)
+        } catch is NIOTooManyBytesError {
+            throw AdminError(.contentTooLarge, "TooLarge", "the body is larger than 64 KiB")
+        }
         let value: JSONValue
         do {
             value = body.readableBytes == 0 ? .object([]) : try JSONParser.parse(body.readableBytesView)
@@ -180,8 +185,11 @@ package struct AdminRoutes: Sendable {
         let id = value["id"]?.string ?? fresh.id
         let secret = value["secret"]?.string ?? fresh.secret
         let account = value["account"]?.string ?? AccountID.standard.description
-        guard (1...128).contains(id.utf8.count), id.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x2C }) else {
-            throw AdminError.badRequest("id has 1 to 128 printable ASCII characters without blanks and commas")
+        let isName = id.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || [0x2D, 0x2E, 0x5F].contains(byte)
+        }
+        guard (1...128).contains(id.utf8.count), isName else {
+            throw AdminError.badRequest("id has 1 to 128 letters, digits, '-', '.' and '_'")
         }
         guard (8...256).contains(secret.utf8.count), secret.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw AdminError.badRequest("secret has 8 to 256 printable ASCII characters without blanks")

@@ -87,7 +87,14 @@ package struct DeliveryEngine: Service, CustomStringConvertible {
             random: random)
         let report = await runner.run()
         do {
-            _ = try await store.recordDeliveries([report])
+            let verdicts = try await store.recordDeliveries([report])
+            if verdicts.first == .recorded, case .dead(let reason) = report.next {
+                logger.warning(
+                    "an event could not be delivered",
+                    metadata: [
+                        "delivery.id": "\(claim.id)", "event.id": "\(claim.event.id)", "reason": "\(reason)",
+                    ])
+            }
         } catch {
             // The lease ends by itself or at the next start, and the event is sent again.
             logger.error(

@@ -5,7 +5,8 @@ import TowlineCore
 import TowlineStore
 import TowlineStoreSQLite
 
-/// Checks what a server needs from its machine, without changing anything that a server would not.
+/// Checks what a server needs from its machine by doing what a start does: folders, key file and database are made where
+/// they are missing, and an older database is migrated.
 package struct Doctor: Sendable {
     /// One check with its outcome.
     package struct Finding: Sendable, Hashable {
@@ -30,7 +31,7 @@ package struct Doctor: Sendable {
     /// Runs every check, in the order in which a server would stumble.
     package func examine() async -> [Finding] {
         [
-            dataFolder, freeSpace, await store, objects, openFiles, certificates,
+            dataFolder, freeSpace, await store, objects, openFiles, certificates, listenerCertificate,
             await listener(settings.api.listen, setting: "api.listen"),
             await listener(settings.admin.listen, setting: "admin.listen"),
         ]
@@ -70,7 +71,7 @@ package struct Doctor: Sendable {
             do {
                 return Finding(check: "store", outcome: .ok, detail: try await StoreMigration(settings: settings).run())
             } catch let error as ServerError {
-                let isInUse = error.description.contains("another process")
+                let isInUse = error.description.contains("another")
                 return Finding(check: "store", outcome: isInUse ? .warning : .failed, detail: error.description)
             } catch {
                 return Finding(check: "store", outcome: .failed, detail: "\(error)")
@@ -105,6 +106,16 @@ package struct Doctor: Sendable {
                 detail: "no system trust store found; install ca-certificates or set net.ca-file")
         }
         return Finding(check: "certificates", outcome: .ok, detail: found)
+    }
+
+    private var listenerCertificate: Finding {
+        guard let files = settings.api.tls else {
+            return Finding(check: "api.tls-certificate", outcome: .ok, detail: "none, plain HTTP")
+        }
+        return check("api.tls-certificate") {
+            _ = try TLSFiles(files)
+            return "\(files.certificateFile) and its key can be read"
+        }
     }
 
     private func listener(_ address: Settings.HostPort, setting: String) async -> Finding {

@@ -29,6 +29,8 @@ final class RequestDeadlineHandler: ChannelDuplexHandler, RemovableChannelHandle
     private let request: TimeAmount
     private let idle: TimeAmount
     private var timer: Scheduled<Void>?
+    /// Whether the request at hand has had its answer already, as a refusal before the body has.
+    private var isAnswered = false
 
     /// A handler with the time for a request to arrive and the time without one.
     init(request: Duration, idle: Duration) {
@@ -47,15 +49,21 @@ final class RequestDeadlineHandler: ChannelDuplexHandler, RemovableChannelHandle
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head: schedule(request, context)
+        case .head:
+            isAnswered = false
+            schedule(request, context)
         case .body: break
-        case .end: timer?.cancel()
+        case .end:
+            if isAnswered { schedule(idle, context) } else { timer?.cancel() }
         }
         context.fireChannelRead(data)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) { schedule(idle, context) }
+        if case .end = unwrapOutboundIn(data) {
+            isAnswered = true
+            schedule(idle, context)
+        }
         context.write(data, promise: promise)
     }
 

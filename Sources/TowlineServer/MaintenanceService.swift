@@ -19,7 +19,8 @@ struct MaintenanceService: Service, CustomStringConvertible {
         await cancelWhenGracefulShutdown {
             while (try? await clock.sleep(for: interval)) != nil {
                 do {
-                    let taken = try await store.reapLeases()
+                    var taken = 0
+                    while case let step = try await store.reapLeases(), step > 0 { taken += step }
                     if taken > 0 { logger.notice("leases ended without a report", metadata: ["count": "\(taken)"]) }
                     while try await store.prune(limit: Self.step) == Self.step, !Task.isCancelled {}
                 } catch {

@@ -17,6 +17,8 @@ package enum ProcessLimits {
             _ = setrlimit(openFilesResource, &limit)
         }
         signal(SIGPIPE, SIG_IGN)
+        // What is written here is for its owner and group: the database quotes source URLs, which may hold signatures.
+        umask(0o027)
     }
 
     /// How many files the process may have open once ``prepare()`` has run.

@@ -12,9 +12,17 @@ import Foundation
 enum SecretKeyFile {
     /// Reads the key; makes the file on the first start.
     ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - isNeeded: Whether a database exists whose secrets only the old key opens, so that a new one would not help.
     /// - Throws: ``ServerError`` when the file cannot be read or made, is open to others or holds something else.
-    static func load(_ path: String) throws -> [UInt8] {
+    static func load(_ path: String, isNeeded: Bool) throws -> [UInt8] {
         if let key = try read(path) { return key }
+        guard !isNeeded else {
+            throw ServerError(
+                "the key file \(path) is missing, and the database has secrets sealed with it; put it back, or move the "
+                    + "database away to begin anew")
+        }
         let key = (0..<32).map { _ in UInt8.random(in: .min ... .max) }
         try write(key, to: path)
         return key
@@ -38,22 +46,30 @@ enum SecretKeyFile {
         return key
     }
 
+    /// Writes the file whole or not at all: a kill at any moment leaves no half of it under the name.
     private static func write(_ key: [UInt8], to path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw failure("cannot be made", path) }
-        defer { _ = close(descriptor) }
         let text = key.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() + "\n"
+        let draft = "\(path).\(UInt32.random(in: .min ... .max))"
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw failure("cannot be made", path) }
+        defer { unlink(draft) }
         let bytes = Array(text.utf8)
         let count = bytes.withUnsafeBytes { buffer in
             #if canImport(Glibc)
-                Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+            Glibc.write(descriptor, buffer.baseAddress, buffer.count)
             #elseif canImport(Musl)
-                Musl.write(descriptor, buffer.baseAddress, buffer.count)
+            Musl.write(descriptor, buffer.baseAddress, buffer.count)
             #else
-                Darwin.write(descriptor, buffer.baseAddress, buffer.count)
+            Darwin.write(descriptor, buffer.baseAddress, buffer.count)
             #endif
         }
-        guard count == bytes.count, fsync(descriptor) == 0 else { throw failure("cannot be written", path) }
+        let isWritten = count == bytes.count && fsync(descriptor) == 0
+        _ = close(descriptor)
+        guard isWritten, link(draft, path) == 0 else { throw failure("cannot be written", path) }
+        let folder = open(path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".", O_RDONLY | O_CLOEXEC)
+        guard folder >= 0 else { return }
+        _ = fsync(folder)
+        _ = close(folder)
     }
 
     private static func failure(_ what: String, _ path: String) -> ServerError {

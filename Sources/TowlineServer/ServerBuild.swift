@@ -17,6 +17,14 @@ import TowlineStore
 import TowlineStoreSQLite
 import TowlineWorker
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 /// The wiring of one server: the only place that names concrete stores.
 ///
 /// Reads top to bottom in the order of start.
@@ -55,22 +63,30 @@ final class ServerBuild: Sendable {
         try DataFolder.prepare(settings.data.path)
         let fatal = FatalSignal()
         self.fatal = fatal
-        store = try await Self.openStore(settings, publicURL: publicURL, onFatal: { fatal.set($0) }, logger: logger)
-        threads = NIOThreadPool(numberOfThreads: 4)
+        let store = try await Self.openStore(
+            settings, publicURL: publicURL, onFatal: { fatal.set($0) }, logger: logger)
+        let threads = NIOThreadPool(numberOfThreads: 4)
         threads.start()
-        objects = try Self.openObjects(settings, threads: threads)
-        caretaker = ObjectCaretaker(store: store, objects: objects, logger: logger)
+        self.store = store
+        self.threads = threads
         do {
+            objects = try Self.openObjects(settings, threads: threads)
+            caretaker = ObjectCaretaker(
+                store: store, objects: objects,
+                onFatal: { fatal.set(ServerError("the object store can no longer be trusted: \($0.message)")) },
+                logger: logger)
             try await caretaker.restore()
-            if settings.mode == .dev {
-                try await store.createKey(
-                    AccessKey(id: "towline-dev", secret: "towline-dev-secret", account: .standard))
+            if settings.mode == .dev { try await Self.createKnownKey(in: store) }
+        } catch {
+            await store.close()
+            try? await threads.shutdownGracefully()
+            switch error {
+            case let error as StoreError: throw ServerError(error.message)
+            case let error as ObjectStoreError: throw ServerError("the object store failed: \(error.message)")
+            default: throw error
             }
-        } catch let error as StoreError {
-            throw ServerError(error.message)
         }
 
-        let resolver = SystemResolver()
         func client(allow: [CIDR], dnsTimeout: Duration) -> OutboundClient {
             var configuration = OutboundConfiguration()
             configuration.connectTimeout = settings.pull.connectTimeout
@@ -83,7 +99,8 @@ final class ServerBuild: Sendable {
             configuration.userAgent = "Towline/\(TowlineVersion.current)"
             return OutboundClient(
                 configuration: configuration, policy: AddressPolicy(allow: allow, deny: settings.net.deny),
-                resolver: resolver, logger: logger, eventLoopGroup: group)
+                // Its own threads for each: look-ups cannot be stopped, and slow ones of one kind must not hold up another.
+                resolver: SystemResolver(), logger: logger, eventLoopGroup: group)
         }
         sources = client(allow: settings.net.sourceAllow, dnsTimeout: settings.pull.dnsTimeout)
         callbacks = client(allow: settings.net.callbackAllow, dnsTimeout: settings.pull.dnsTimeout)
@@ -97,7 +114,12 @@ final class ServerBuild: Sendable {
 
     /// The services in the order of their dependencies; they stop in the reverse order.
     func services(onListening: @escaping @Sendable () async -> Void) throws -> [any Service] {
-        var services: [any Service] = [
+        // Services stop in the reverse order: the engines first, so that nothing new begins while the listeners finish.
+        let vod = vodService
+        var services: [any Service] = []
+        if settings.roles.contains(.api) { services.append(try apiListener(vod, onListening: onListening)) }
+        services += [
+            adminListener(vod, onListening: onListening),
             MaintenanceService(
                 store: store, interval: max(.seconds(1), settings.lease / 3), clock: SystemMonotonicClock(),
                 logger: logger),
@@ -105,9 +127,6 @@ final class ServerBuild: Sendable {
         ]
         if settings.roles.contains(.deliver) { services.append(deliveryEngine) }
         if settings.roles.contains(.pull) { services.append(pullEngine) }
-        let vod = vodService
-        if settings.roles.contains(.api) { services.append(try apiListener(vod, onListening: onListening)) }
-        services.append(adminListener(vod, onListening: onListening))
         return services
     }
 
@@ -179,20 +198,23 @@ final class ServerBuild: Sendable {
     ) throws -> any Service {
         let responder = VODResponder(
             service: vod, maxBodyBytes: settings.api.maxBodyBytes, makeRequestID: RandomNames.requestID)
-        let (requestLimit, idleLimit) = (settings.api.requestTimeout, settings.api.idleTimeout)
-        let channel = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [
-                RequestDeadlineHandler(request: requestLimit, idle: idleLimit), ContinueHandler(),
-            ],
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: settings.api.maxTargetBytes,
-                maxHeaderListSize: settings.api.maxTargetBytes + 64 * 1024, maxHeaderFieldCount: 300))
-        var server = HTTPServerBuilder.http1(configuration: channel)
+        var server = HTTPServerBuilder.http1(configuration: channel(headBytes: settings.api.maxTargetBytes))
         if let tls { server = try .tls(server, tlsConfiguration: tls) }
         return Application(
             responder: responder, server: server,
             configuration: .init(address: .hostname(settings.api.listen.host, port: ports.api), serverName: "Towline"),
             onServerRunning: { _ in await onListening() }, logger: logger)
+    }
+
+    /// What both listeners demand of a connection.
+    private func channel(headBytes: Int) -> HTTP1Channel.Configuration {
+        let (requestLimit, idleLimit) = (settings.api.requestTimeout, settings.api.idleTimeout)
+        return HTTP1Channel.Configuration(
+            additionalChannelHandlers: [
+                RequestDeadlineHandler(request: requestLimit, idle: idleLimit), ContinueHandler(),
+            ],
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: headBytes, maxHeaderListSize: headBytes + 64 * 1024, maxHeaderFieldCount: 300))
     }
 
     private func adminListener(
@@ -208,7 +230,7 @@ final class ServerBuild: Sendable {
             }, makeSecret: RandomNames.accessKey, token: settings.admin.token?.value,
             version: TowlineVersion.current, logger: logger)
         return Application(
-            router: routes.router(),
+            router: routes.router(), server: .http1(configuration: channel(headBytes: 64 << 10)),
             configuration: .init(
                 address: .hostname(settings.admin.listen.host, port: ports.admin), serverName: "Towline"),
             onServerRunning: { _ in await onListening() }, logger: logger)
@@ -218,8 +240,8 @@ final class ServerBuild: Sendable {
     static func openStore(
         _ settings: Settings, publicURL: String, onFatal: @escaping @Sendable (ServerError) -> Void, logger: Logger
     ) async throws -> SQLiteStore {
-        let key = try SecretKeyFile.load(settings.secretsKeyFile)
         guard case .sqlite(let path) = settings.store else { throw ServerError("store.url names no store") }
+        let key = try SecretKeyFile.load(settings.secretsKeyFile, isNeeded: access(path, F_OK) == 0)
         do {
             var configuration = SQLiteStoreConfiguration(
                 path: path, lockPath: path + ".lock", secretBox: try SecretBox(key: key),
@@ -227,9 +249,19 @@ final class ServerBuild: Sendable {
             configuration.deliveryPolicyName = settings.delivery.policy.rawValue
             configuration.onFatal = { error in onFatal(ServerError(error.message)) }
             return try await SQLiteStore.open(configuration, logger: logger)
+        } catch let error as StoreError where error.code == .corrupted {
+            throw ServerError("\(error.message) (database \(path), key file \(settings.secretsKeyFile))")
         } catch let error as StoreError {
             throw ServerError(error.message)
         }
+    }
+
+    /// Makes the key that everybody knows; one that was revoked on purpose stays so.
+    private static func createKnownKey(in store: SQLiteStore) async throws {
+        do {
+            try await store.createKey(
+                AccessKey(id: "towline-dev", secret: "towline-dev-secret", account: .standard))
+        } catch let error as StoreError where error.code == .conflict {}
     }
 
     private static func openObjects(_ settings: Settings, threads: NIOThreadPool) throws -> DiskObjectStore {

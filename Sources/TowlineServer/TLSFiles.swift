@@ -52,10 +52,11 @@ final class TLSFiles: Sendable {
     }
 
     private static func load(_ files: Settings.API.TLS) throws -> Loaded {
+        let stamp = stamp(files)
         do {
             return Loaded(
                 chain: try NIOSSLCertificate.fromPEMFile(files.certificateFile).map { .certificate($0) },
-                key: .privateKey(try NIOSSLPrivateKey(file: files.keyFile, format: .pem)), stamp: stamp(files),
+                key: .privateKey(try NIOSSLPrivateKey(file: files.keyFile, format: .pem)), stamp: stamp,
                 checkedAt: .now)
         } catch {
             throw ServerError(

@@ -23,7 +23,7 @@ package final class StoreSignals: Sendable {
     private struct Listeners {
         var next = 0
         var byTopic: [StoreTopic: [Int: AsyncStream<Void>.Continuation]] = [:]
-        var revoked: [Int: AsyncStream<JobID>.Continuation] = [:]
+        var revoked: [Int: AsyncStream<LeaseToken>.Continuation] = [:]
         var generations: [StoreTopic: Int] = [:]
     }
 
@@ -48,9 +48,9 @@ package final class StoreSignals: Sendable {
         return stream
     }
 
-    /// Jobs whose running attempt lost its lease in this process, as a cancel does.
-    package func revokedJobs() -> AsyncStream<JobID> {
-        let (stream, continuation) = AsyncStream.makeStream(of: JobID.self)
+    /// Leases of running attempts that were taken in this process, as a cancel does.
+    package func revokedLeases() -> AsyncStream<LeaseToken> {
+        let (stream, continuation) = AsyncStream.makeStream(of: LeaseToken.self)
         let id = listeners.withLock { listeners in
             listeners.next += 1
             listeners.revoked[listeners.next] = continuation
@@ -77,8 +77,8 @@ package final class StoreSignals: Sendable {
     }
 
     /// Tells the engines that a running attempt lost its lease; called by stores after a commit.
-    package func sendRevoked(_ job: JobID) {
+    package func sendRevoked(_ lease: LeaseToken) {
         let waiting = listeners.withLock { Array($0.revoked.values) }
-        for continuation in waiting { continuation.yield(job) }
+        for continuation in waiting { continuation.yield(lease) }
     }
 }

@@ -7,11 +7,17 @@ extension SQLiteStore {
         let sealed = try box.seal(key.secret, for: KeySQL.purpose(key.id))
         try await write(.accept) { context in
             let known = try context.connection.first(KeySQL.find, .text(key.id)) { row in
-                (account: row.text(0), secret: try box.open(row.blob(1), for: KeySQL.purpose(key.id)))
+                (
+                    account: row.text(0), secret: try box.open(row.blob(1), for: KeySQL.purpose(key.id)),
+                    isRevoked: row.optionalTime(2) != nil
+                )
             }
             if let known {
                 guard known.account == key.account.description, known.secret == key.secret else {
                     throw StoreError(.conflict, "the access key \(key.id) exists with another secret or account")
+                }
+                guard !known.isRevoked || key.isRevoked else {
+                    throw StoreError(.conflict, "the access key \(key.id) was revoked; make one with another id")
                 }
                 return
             }

@@ -15,15 +15,19 @@ package struct ObjectCaretaker: Service, CustomStringConvertible {
     private let signals: StoreSignals
     private let objects: any ObjectStore
     private let clock: any MonotonicClock
+    private let onFatal: @Sendable (ObjectStoreError) -> Void
     private let logger: Logger
     private let wakeup = Wakeup()
+    private let syncHasFailed = StopFlag()
     /// How many keys one step removes.
     private static let step = 200
 
     /// A caretaker over a store and an object store; small objects are looked after where both sides offer it.
     package init(
-        store: any Store, objects: any ObjectStore, clock: any MonotonicClock = SystemMonotonicClock(), logger: Logger
+        store: any Store, objects: any ObjectStore, clock: any MonotonicClock = SystemMonotonicClock(),
+        onFatal: @escaping @Sendable (ObjectStoreError) -> Void = { _ in }, logger: Logger
     ) {
+        self.onFatal = onFatal
         intents = store
         if let rows = store as? any SmallObjectStore, let files = objects as? any DeferredObjectStore {
             small = (rows, files)
@@ -45,7 +49,7 @@ package struct ObjectCaretaker: Service, CustomStringConvertible {
         guard let small, let last = try await small.rows.lastSmallObject() else { return }
         var sequence: Int64 = 0
         while true {
-            let rows = try await small.rows.smallObjects(after: sequence, limit: Self.step)
+            let rows = try await small.rows.smallObjects(after: sequence, limit: 16)
             guard let greatest = rows.last?.sequence else { break }
             for row in rows { try await small.files.putDeferred(row.key, row.bytes) }
             sequence = greatest
@@ -54,7 +58,7 @@ package struct ObjectCaretaker: Service, CustomStringConvertible {
         try await small.rows.releaseSmallObjects(upTo: last)
     }
 
-    /// Runs until graceful shutdown; works at most once a second, and only when there is something to do.
+    /// Runs until graceful shutdown or a sync that failed; works at most once a second, and only when there is something to do.
     package func run() async throws {
         let stop = StopFlag()
         await withGracefulShutdownHandler {
@@ -76,11 +80,22 @@ package struct ObjectCaretaker: Service, CustomStringConvertible {
 
     /// Syncs what is deferred and removes one step of abandoned objects.
     ///
+    /// A sync that failed is never tried again: `onFatal` ends the process.
+    ///
     /// - Returns: Whether more abandoned objects wait.
     func step() async -> Bool {
+        guard !syncHasFailed.isSet else { return false }
         do {
             if let small, let last = try await small.rows.lastSmallObject() {
-                try await small.files.syncDeferred()
+                do {
+                    try await small.files.syncDeferred()
+                } catch let error as ObjectStoreError {
+                    // A failed sync has thrown pages away: a later one that succeeds says nothing about them. The rows
+                    // stay, and the next start writes the files anew.
+                    syncHasFailed.set()
+                    onFatal(error)
+                    return false
+                }
                 try await small.rows.releaseSmallObjects(upTo: last)
             }
             let keys = try await intents.abandonedObjects(limit: Self.step)

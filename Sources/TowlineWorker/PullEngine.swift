@@ -44,7 +44,7 @@ package struct PullEngine: Service, CustomStringConvertible {
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { helpers in
                 helpers.addTask { for await _ in signals.listen(to: .jobsDue) { loop.ring() } }
-                helpers.addTask { for await job in signals.revokedJobs() { running.revoke(job: job) } }
+                helpers.addTask { for await lease in signals.revokedLeases() { running.revoke(leases: [lease]) } }
                 helpers.addTask { await beat() }
                 await loop.run(running: { running.count }, claim: claim)
                 helpers.cancelAll()
@@ -95,6 +95,14 @@ package struct PullEngine: Service, CustomStringConvertible {
         do {
             let verdicts = isRevoked ? [.leaseLost] : try await store.finish([report])
             if verdicts.first == .leaseLost { _ = try await objects.remove([claim.objectKey]) }
+            if verdicts.first == .recorded, case .failed(let failure) = report.result {
+                logger.notice(
+                    "a run failed",
+                    metadata: [
+                        "job.id": "\(claim.job.id)", "attempt": "\(claim.job.attempts)", "code": "\(failure.code.rawValue)",
+                        "reason": "\(failure.message)",
+                    ])
+            }
         } catch {
             // The lease ends by itself or at the next start, and the job runs again.
             logger.error(

@@ -30,14 +30,9 @@ package final class RunningAttempts: Sendable {
 
     var all: [AttemptProgress] { entries.withLock { $0.values.map(\.progress) } }
 
-    /// Stops the attempts of a job whose lease is gone.
-    func revoke(job: JobID) { revoke { $0.job == job } }
-
     /// Stops the attempts under leases that are gone.
-    func revoke(leases: Set<LeaseToken>) { revoke { leases.contains($0.lease) } }
-
-    private func revoke(where isMeant: (AttemptProgress) -> Bool) {
-        let revoked = entries.withLock { entries in entries.values.filter { isMeant($0.progress) } }
+    func revoke(leases: Set<LeaseToken>) {
+        let revoked = entries.withLock { entries in leases.compactMap { entries[$0] } }
         for entry in revoked {
             entry.progress.revoke()
             entry.stop()

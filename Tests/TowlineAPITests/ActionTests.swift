@@ -105,6 +105,8 @@ struct ActionTests {
                 ["UserData": #"{"MessageCallback":{"CallbackType":"fax","CallbackURL":"http://h.example.com/"}}"#],
                 "InvalidParameter.UserData", "CallbackType"
             ),
+            (["TemplateGroupId": "a\u{0}b"], "InvalidParameter", "TemplateGroupId"),
+            (["UserData": #"{"x":"\#(String(repeating: "x", count: 4096))"}"#], "LengthExceededMax", "UserData"),
             (["SessionId": "a b"], "InvalidParameter.SessionId", "SessionId"),
             (["SessionId": String(repeating: "s", count: 51)], "InvalidParameter.SessionId", "50"),
             (["AppId": "app 1"], "InvalidParameter", "AppId"),
@@ -143,6 +145,19 @@ struct ActionTests {
             #expect(job.request.extend == #"{"id":"1"}"#)
             let info = try await caller.rpc("GetURLUploadInfos", ["JobIds": id.description])
             #expect(info.json["URLUploadInfoList"]?.elements?.first?["UserData"]?.string == text)
+        }
+    }
+
+    @Test("a file name with a NUL gives a title without it, and does not keep the lane from being claimed")
+    func hostileFileName() async throws {
+        let fixture = try await APIFixture()
+        try await fixture.run { caller in
+            let answer = try await caller.rpc(
+                "UploadMediaByURL", ["UploadURLs": "https://media.example.com/a%00b%F0%9F%8E%AC.mp4"])
+            #expect(answer.status == 200, "\(answer.text)")
+            let claims = try await fixture.test.store.claimJobs(
+                JobClaimRequest(node: NodeID("test"), limit: 1, perOrigin: 8, lease: .seconds(30)))
+            #expect(claims.items.first?.job.request.metadata.title == "ab.mp4")
         }
     }
 
@@ -234,7 +249,8 @@ struct ActionTests {
             (["CallbackURL": "hook"], "InvalidParameter", "CallbackURL"),
             (["CallbackURL": "http://169.254.169.254/x"], "InvalidParameter", "CallbackURL"),
             (["CallbackURL": "http://h.example.com/" + String(repeating: "x", count: 256)], "InvalidParameter", "256"),
-            (["EventTypeList": "A,,B"], "InvalidParameter", "EventTypeList"),
+            (["EventTypeList": "ALL,,UploadByURLComplete"], "InvalidParameter", "EventTypeList"),
+            (["EventTypeList": "UploadByURLCompleted"], "InvalidParameter", "UploadByURLCompleted"),
             (["AuthSwitch": "yes"], "InvalidParameter", "AuthSwitch"),
             (["AuthSwitch": "on"], "MissingParameter", "AuthKey"),
             (["AuthSwitch": "on", "AuthKey": "lowercase1"], "InvalidParameter", "AuthKey"),

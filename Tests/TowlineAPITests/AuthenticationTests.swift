@@ -68,6 +68,20 @@ struct AuthenticationTests {
         }
     }
 
+    @Test("setting the wall clock back does not let an old request in again")
+    func clockSetBack() async throws {
+        let fixture = try await APIFixture()
+        try await fixture.run { caller in
+            let start = fixture.now.withLock { $0 }
+            fixture.now.withLock { $0 = start + 3600 }
+            let later = try await caller.rpc("GetURLUploadInfos", ["JobIds": "x"])
+            #expect(later.status == 200)
+            fixture.now.withLock { $0 = start }
+            let old = try await caller.rpc("GetURLUploadInfos", ["JobIds": "x"])
+            #expect(old.code == "InvalidTimeStamp.Expired")
+        }
+    }
+
     @Test("a nonce counts once, for reads and for changes, and a replayed change changes nothing")
     func replay() async throws {
         let fixture = try await APIFixture()

@@ -23,9 +23,12 @@ enum GetURLUploadInfos: VODAction {
         }
         let oldest = service.wallClock() - age
         let records = found.jobs.filter { $0.createdAt >= oldest }.map(record)
+        let forgotten = found.jobs.filter { $0.createdAt < oldest }.map { job in
+            parameters["JobIds"] == nil ? job.request.displayURL : job.id.description
+        }
         return VODAnswer([
             "URLUploadInfoList": .array(records),
-            "NonExists": .array(found.missing.map { .string($0) }),
+            "NonExists": .array((found.missing + forgotten).map { .string($0) }),
         ])
     }
 
@@ -79,7 +82,7 @@ struct JobSelection: Sendable {
         var seen: Set<String> = []
         for url in urls where seen.insert(url.canonical).inserted {
             let found = try await store.jobs(
-                sourceURL: url.canonical, account: caller.account, limit: limit)
+                sourceURL: url.canonical, account: caller.account, limit: max(1, limit - jobs.count))
             if found.isEmpty { missing.append(url.text) }
             jobs += found
         }

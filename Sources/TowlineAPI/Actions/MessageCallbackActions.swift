@@ -28,16 +28,23 @@ enum SetMessageCallback: VODAction {
 
     private static func eventTypeList(_ parameters: ActionParameters) throws(VODError) -> String {
         guard let list = parameters["EventTypeList"] else { return "" }
-        let names = list.split(separator: ",", omittingEmptySubsequences: false)
-        let isValid = names.allSatisfy { name in
-            let name = name.filter { $0 != " " }
-            return !name.isEmpty && name.utf8.allSatisfy { (0x41...0x5A).contains($0 & 0xDF) }
-        }
-        guard isValid, list.utf8.count <= 2048 else {
-            throw .invalidParameter("EventTypeList", "It is ALL or event types joined by commas.")
+        let names = list.split(separator: ",", omittingEmptySubsequences: false).map { $0.filter { $0 != " " } }
+        if let unknown = names.first(where: { !knownEventTypes.contains($0.lowercased()) }) {
+            throw .invalidParameter(
+                "EventTypeList", "It is ALL or event types joined by commas; '\(unknown.prefix(64))' is not one.")
         }
         return list
     }
+
+    /// The vendor's event types and the names that only configurations use (vod-api.md 6.8), in lower case.
+    private static let knownEventTypes: Set<String> = Set(
+        """
+        all aicomplete fileuploadcomplete imageuploadcomplete streamtranscodecomplete transcodecomplete \
+        snapshotcomplete dynamicimagecomplete addliverecordvideocomplete liverecordvideocomposestart \
+        uploadbyurlcomplete createauditcomplete aimediaauditcomplete videoanalysiscomplete aimediadnacomplete \
+        aivideotagcomplete attachedmediauploadcomplete producemediacomplete deletemediacomplete \
+        mediabasechangecomplete
+        """.split(separator: " ").map(String.init))
 
     private static func setSigning(
         of configuration: inout CallbackConfiguration, from parameters: ActionParameters

@@ -44,11 +44,11 @@ enum UploadMediaByURL: VODAction {
         _ = try parameters.boolean("GenerateThumbnail")
         let text = parameters["UserData"]
         let userData = try await UserData(text, judge: service.callbacks)
+        if let (index, refusal) = await firstRefusal(urls, judge: service.sources) {
+            throw VODError.invalidNamedParameter("UploadURLs", "URL \(index + 1): \(refusal)")
+        }
         var requests: [PullRequest] = []
-        for (index, url) in urls.enumerated() {
-            if let refusal = await service.sources.refusal(of: url.url) {
-                throw VODError.invalidNamedParameter("UploadURLs", "URL \(index + 1): \(refusal)")
-            }
+        for url in urls {
             let metadata = try UploadMetadata.metadata(
                 for: url, entry: entries[url.canonical], parameters: parameters)
             requests.append(
@@ -57,6 +57,22 @@ enum UploadMediaByURL: VODAction {
                     userData: text, extend: userData.extend, callback: userData.callback))
         }
         return requests
+    }
+
+    /// Judges all sources at the same time, since each name may take its time to be looked up.
+    private static func firstRefusal(
+        _ urls: [SubmittedURL], judge: any AddressJudge
+    ) async -> (index: Int, refusal: String)? {
+        await withTaskGroup(of: (Int, String)?.self) { group in
+            for (index, url) in urls.enumerated() {
+                group.addTask { await judge.refusal(of: url.url).map { (index, $0) } }
+            }
+            var first: (index: Int, refusal: String)?
+            for await found in group {
+                if let found, found.0 < first?.index ?? .max { first = (found.0, found.1) }
+            }
+            return first
+        }
     }
 
     private static func sessionID(_ parameters: ActionParameters) throws(VODError) -> String? {

@@ -71,7 +71,8 @@ enum UploadMetadata {
     }
 
     private static func defaultTitle(_ url: SubmittedURL) -> String {
-        var title = url.url.fileName ?? url.url.hostName
+        var title = String(String.UnicodeScalarView((url.url.fileName ?? "").unicodeScalars.filter { !isIllegal($0) }))
+        if title.isEmpty { title = url.url.hostName }
         while title.utf8.count > 128 { title.removeLast() }
         return title
     }
@@ -125,7 +126,7 @@ enum UploadMetadata {
     private static func fileExtension(_ named: String?, of url: SubmittedURL) throws(VODError) -> String {
         var candidate = (named ?? url.url.fileExtension ?? "").lowercased()
         if candidate.hasPrefix(".") { candidate.removeFirst() }
-        guard extensions.contains(candidate) else { throw .illegalExtension }
+        guard extensions.contains(candidate) else { throw .illegalExtension(of: url.text) }
         return candidate
     }
 }

@@ -16,6 +16,7 @@ struct UserData: Sendable {
             extend = nil
             return
         }
+        guard text.utf8.count <= 4096 else { throw VODError.lengthExceeded("UserData", limit: 4096) }
         let value: JSONValue
         do {
             value = try JSONParser.parse(text)

@@ -34,10 +34,8 @@ package struct CallbackConfiguration: Sendable, Hashable {
     ///
     /// `ALL` lets everything through, empty nothing.
     package func includes(_ type: EventType) -> Bool {
-        if eventTypeList.lowercased() == "all" { return true }
-        return eventTypeList.split(separator: ",").contains {
-            $0.drop { $0 == " " }.lowercased().prefix { $0 != " " } == type.rawValue.lowercased()
-        }
+        let wanted = ["all", type.rawValue.lowercased()]
+        return eventTypeList.split(separator: ",").contains { wanted.contains($0.filter { $0 != " " }.lowercased()) }
     }
 
     /// The address, nil while none is set.

@@ -15,7 +15,7 @@ extension WriteContext {
             var received = run.job.bytesReceived
             if let lease = run.lease {
                 received = try revoke(lease, of: run, failure: failure)
-                effects.revoke(id)
+                effects.revoke(lease)
             }
             try end(run, with: .cancelled(failure), received: received)
             cancelled.append(id)

@@ -58,7 +58,7 @@ extension WriteContext {
             try abandon(run.objectKey(lease: lease), at: sweepAt(run))
             try releaseSlot(lane: run.lane)
             effects.countJob(from: run.job.state, to: .pending)
-            effects.revoke(run.job.id)
+            effects.revoke(lease)
             lanes.wake(run.lane, kind: .pull, at: now)
         }
         return seqs.count

@@ -43,7 +43,7 @@ enum JobRows {
             sourceURL: sourceURL,
             displayURL: row.optionalText(6) ?? sourceURL,
             origin: row.text(4),
-            metadata: try metadata(title: row.text(7), fileExtension: row.optionalText(8), rest: row.optionalText(9)),
+            metadata: metadata(title: row.text(7), fileExtension: row.optionalText(8), rest: row.optionalText(9)),
             userData: row.optionalText(10),
             extend: row.optionalText(11),
             callback: row.optionalText(12).map { .http(url: $0) },
@@ -52,13 +52,12 @@ enum JobRows {
     }
 
     /// Puts metadata together again; the rest is JSON and missing where the other fields are empty.
-    private static func metadata(title: String, fileExtension: String?, rest: String?) throws -> MediaMetadata {
+    private static func metadata(title: String, fileExtension: String?, rest: String?) -> MediaMetadata {
         var metadata = MediaMetadata()
         if let rest {
-            guard let json = try? JSONParser.parse(rest) else {
-                throw StoreError(.corrupted, "the database holds metadata that is not JSON")
-            }
-            metadata = MediaMetadata(json: json)
+            // Metadata decides nothing about the pull: a row that cannot be read must not keep its lane from being
+            // claimed.
+            if let json = try? JSONParser.parse(rest) { metadata = MediaMetadata(json: json) }
         }
         metadata.title = title
         metadata.fileExtension = fileExtension

@@ -7,8 +7,8 @@ struct WriteEffects {
     private(set) var counts = SIMD16<Int64>(repeating: 0)
     /// Bits of `StoreTopic.allCases`.
     private var topics: UInt32 = 0
-    /// Jobs whose running attempt lost its lease.
-    private(set) var revoked: [JobID] = []
+    /// Leases that were taken from running attempts.
+    private(set) var revoked: [LeaseToken] = []
 
     /// Nothing to do.
     init() {}
@@ -33,7 +33,7 @@ struct WriteEffects {
     mutating func signal(_ topic: StoreTopic) { topics |= 1 << topic.bit }
 
     /// Tells the engines after the commit that a running attempt lost its lease.
-    mutating func revoke(_ job: JobID) { revoked.append(job) }
+    mutating func revoke(_ lease: LeaseToken) { revoked.append(lease) }
 
     /// Adds what another operation of the group leaves to be done.
     mutating func merge(_ other: WriteEffects) {
@@ -45,7 +45,7 @@ struct WriteEffects {
     /// Sends what waits for the commit.
     func send(through signals: StoreSignals) {
         for topic in StoreTopic.allCases where topics & 1 << topic.bit != 0 { signals.send(topic) }
-        for job in revoked { signals.sendRevoked(job) }
+        for lease in revoked { signals.sendRevoked(lease) }
     }
 }
 

@@ -69,9 +69,9 @@ extension StoreSuite {
             _ = try await trial.store.accept(elsewhere)
             elsewhere.account = trial.otherAccount
             _ = try await trial.store.accept(elsewhere)
-            trial.advance(by: .seconds(599))
-            try await expectError(.conflict, "a call after 599 s") { _ = try await trial.store.accept(call) }
-            trial.advance(by: .seconds(2))
+            trial.advance(by: .seconds(540))
+            try await expectError(.conflict, "a call after 540 s") { _ = try await trial.store.accept(call) }
+            trial.advance(by: .seconds(61))
             call.requests = [trial.request("again.mp4")]
             _ = try await trial.store.accept(call)
             try expectEqual(try await trial.store.jobCounts()[.pending], 4, "pending jobs")

@@ -34,11 +34,11 @@ extension StoreSuite {
         Case("an operator's cancel ends a running job, whose late report changes nothing") { trial in
             let job = try await trial.accept(1)[0]
             let claim = try await trial.claimOne(perOrigin: 1)
-            var revoked = trial.store.signals.revokedJobs().makeAsyncIterator()
+            var revoked = trial.store.signals.revokedLeases().makeAsyncIterator()
             let cancelled = try await trial.store.cancel(
                 [job.id], account: nil, onlyPending: false, failure: failure, nonce: nil)
             try expectEqual(cancelled, [job.id], "cancelled jobs")
-            try expectEqual(await revoked.next(), job.id, "revoked job")
+            try expectEqual(await revoked.next(), claim.lease, "revoked lease")
             try expectEqual(try await trial.finish(claim, .stored(bytes: 1, small: nil)), .leaseLost, "late verdict")
             let lost = try await trial.store.renewJobs([(job.id, claim.lease)], lease: .seconds(30))
             try expectEqual(lost, [claim.lease], "lost leases")

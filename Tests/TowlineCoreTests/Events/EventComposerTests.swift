@@ -59,7 +59,8 @@ struct EventComposerTests {
         arguments: [
             ("ALL", true), ("all", true), ("", false), ("UploadByURLComplete", true),
             ("FileUploadComplete,UploadByURLComplete", true), ("FileUploadComplete, UploadByURLComplete", true),
-            ("FileUploadComplete", false), ("UploadByURLCompleted", false),
+            ("FileUploadComplete", false), ("UploadByURLCompleted", false), (" ALL", true),
+            ("FileUploadComplete,ALL", true),
         ])
     func filter(list: String, isThrough: Bool) {
         var configuration = CallbackConfiguration(account: .standard, app: .standard)
