@@ -103,7 +103,8 @@ let package = Package(
             dependencies: [
                 "TowlineAPI", "TowlineConsole", "TowlineCore", "TowlineDelivery", "TowlineObjects", "TowlineOutbound",
                 "TowlineStore", "TowlineStoreSQLite", "TowlineWorker", configuration, hummingbird, hummingbirdCore,
-                hummingbirdTLS, httpTypes, logging, nioCore, nioHTTPTypes, nioPosix, nioSSL, serviceLifecycle, unixSignals,
+                hummingbirdTLS, httpTypes, logging, nioCore, nioHTTPTypes, nioPosix, nioSSL, serviceLifecycle,
+                unixSignals,
             ]
         ),
         .target(

@@ -15,6 +15,7 @@ enum SecretKeyFile {
     /// - Parameters:
     ///   - path: The file.
     ///   - isNeeded: Whether a database exists whose secrets only the old key opens, so that a new one would not help.
+    /// - Returns: The 32 bytes.
     /// - Throws: ``ServerError`` when the file cannot be read or made, is open to others or holds something else.
     static func load(_ path: String, isNeeded: Bool) throws -> [UInt8] {
         if let key = try read(path) { return key }
@@ -56,11 +57,11 @@ enum SecretKeyFile {
         let bytes = Array(text.utf8)
         let count = bytes.withUnsafeBytes { buffer in
             #if canImport(Glibc)
-            Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+                Glibc.write(descriptor, buffer.baseAddress, buffer.count)
             #elseif canImport(Musl)
-            Musl.write(descriptor, buffer.baseAddress, buffer.count)
+                Musl.write(descriptor, buffer.baseAddress, buffer.count)
             #else
-            Darwin.write(descriptor, buffer.baseAddress, buffer.count)
+                Darwin.write(descriptor, buffer.baseAddress, buffer.count)
             #endif
         }
         let isWritten = count == bytes.count && fsync(descriptor) == 0

@@ -18,11 +18,11 @@ import TowlineStoreSQLite
 import TowlineWorker
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// The wiring of one server: the only place that names concrete stores.

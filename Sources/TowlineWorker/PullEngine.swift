@@ -99,7 +99,8 @@ package struct PullEngine: Service, CustomStringConvertible {
                 logger.notice(
                     "a run failed",
                     metadata: [
-                        "job.id": "\(claim.job.id)", "attempt": "\(claim.job.attempts)", "code": "\(failure.code.rawValue)",
+                        "job.id": "\(claim.job.id)", "attempt": "\(claim.job.attempts)",
+                        "code": "\(failure.code.rawValue)",
                         "reason": "\(failure.message)",
                     ])
             }

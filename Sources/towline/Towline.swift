@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import TowlineCommands
+import TowlineServer
 
 /// The command `towline`: every subcommand by its name.
 @main
@@ -12,6 +13,7 @@ struct Towline: AsyncParsableCommand {
             Start with `towline dev`, then in another terminal:
               towline pull https://example.com/video.mp4
             """,
+        version: "towline \(TowlineVersion.current)",
         subcommands: [
             DevCommand.self, ServeCommand.self, DemoCommand.self, PullCommand.self, JobsCommand.self,
             KeysCommand.self, CallbackCommand.self, ExplainURLCommand.self, MigrateCommand.self, DoctorCommand.self,

@@ -61,7 +61,7 @@ struct CallbackSetCommand: AsyncParsableCommand {
             valueName: "key"))
     var authKey: String?
 
-    @Option(help: ArgumentHelp("HTTP or MNS.", valueName: "type"))
+    @Option(help: ArgumentHelp("HTTP; MNS is for servers that deliver to queues.", valueName: "type"))
     var type = "HTTP"
 
     @Option(help: ArgumentHelp("The URL of the queue service, for MNS.", valueName: "url"))
@@ -156,7 +156,11 @@ struct CallbackDeleteCommand: AsyncParsableCommand {
     var server: ServerOptions
 
     func run() async throws {
-        try await server.vodClient().deleteMessageCallback(appID: application.appID)
-        CallbackReport(nil, appID: application.appID).print(asJSON: application.json, to: .standard)
+        let client = try server.vodClient()
+        let wasSet = try await client.getMessageCallback(appID: application.appID)?.callbackURL != nil
+        _ = try await client.deleteMessageCallback(appID: application.appID)
+        let report = CallbackReport(nil, appID: application.appID)
+        guard wasSet, !application.json else { return report.print(asJSON: application.json, to: .standard) }
+        Console.standard.note("the callback of \(report.appID) is removed")
     }
 }

@@ -4,7 +4,7 @@ import TowlineCore
 /// A callback configuration, for a person or a script to read.
 struct CallbackReport: Sendable {
     private let callback: MessageCallback?
-    private let appID: String
+    let appID: String
 
     init(_ callback: MessageCallback?, appID: String?) {
         self.callback = callback

@@ -48,7 +48,7 @@ struct JobsRetryCommand: AsyncParsableCommand {
 /// Jobs that a command changes one by one.
 struct JobChangeOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("The ids of the jobs.", valueName: "job"))
-    var jobs: [String]
+    var jobs: [NonEmptyID]
 
     @Flag(help: "Print one JSON object a line.")
     var json = false
@@ -59,7 +59,7 @@ struct JobChangeOptions: ParsableArguments {
     /// Changes each job and prints it as it is then; a refusal does not keep the others.
     func change(console: Console, _ call: @Sendable (String) async throws -> JSONValue) async throws {
         var refusals: [CommandFailure] = []
-        for id in jobs {
+        for id in jobs.map(\.text) {
             do {
                 let detail = try await call(id)
                 let job = AdminJob(detail)

@@ -15,7 +15,7 @@ struct JobsShowCommand: AsyncParsableCommand {
     )
 
     @Argument(help: ArgumentHelp("The id of the job.", valueName: "job"))
-    var job: String
+    var job: NonEmptyID
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -24,7 +24,7 @@ struct JobsShowCommand: AsyncParsableCommand {
     var server: ServerOptions
 
     func run() async throws {
-        let detail = try await server.adminClient().job(job)
+        let detail = try await server.adminClient().job(job.text)
         let console = Console.standard
         if json {
             console.print(detail)

@@ -20,7 +20,7 @@ struct JobsWatchCommand: AsyncParsableCommand {
     )
 
     @Argument(help: ArgumentHelp("The ids of jobs; none for all that have not ended.", valueName: "job"))
-    var jobs: [String] = []
+    var jobs: [NonEmptyID] = []
 
     @Flag(help: "Print one JSON object a line.")
     var json = false
@@ -29,7 +29,8 @@ struct JobsWatchCommand: AsyncParsableCommand {
     var server: ServerOptions
 
     func run() async throws {
-        try await JobsWatchRun(ids: jobs, isJSON: json, admin: try server.adminClient(), console: .standard).run()
+        try await JobsWatchRun(ids: jobs.map(\.text), isJSON: json, admin: try server.adminClient(), console: .standard)
+            .run()
     }
 }
 

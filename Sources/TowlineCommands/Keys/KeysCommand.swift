@@ -34,7 +34,7 @@ struct KeysCreateCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("The id: 1 to 128 printable ASCII characters.", valueName: "id"))
+    @Option(help: ArgumentHelp("The id: 1 to 128 letters, digits, -, . and _.", valueName: "id"))
     var id: String?
 
     @Option(help: ArgumentHelp("The secret: 8 to 256 printable ASCII characters.", valueName: "secret"))
@@ -101,7 +101,7 @@ struct KeysRevokeCommand: AsyncParsableCommand {
     )
 
     @Argument(help: ArgumentHelp("The id of the key.", valueName: "id"))
-    var id: String
+    var id: NonEmptyID
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -110,10 +110,10 @@ struct KeysRevokeCommand: AsyncParsableCommand {
     var server: ServerOptions
 
     func run() async throws {
-        let answer = try await server.adminClient().revokeKey(id)
+        let answer = try await server.adminClient().revokeKey(id.text)
         let console = Console.standard
         guard !json else { return console.print(answer) }
-        console.print("\(TerminalText.clean(answer["id"]?.string ?? id)) revoked")
+        console.print("\(TerminalText.clean(answer["id"]?.string ?? id.text)) revoked")
     }
 }
 

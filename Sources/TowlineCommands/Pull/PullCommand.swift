@@ -34,7 +34,10 @@ package struct PullCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The title of the media; the file name unless given.", valueName: "text"))
     var title: String?
 
-    @Option(help: ArgumentHelp("Where the events of these jobs go, in place of the set callback.", valueName: "url"))
+    @Option(
+        help: ArgumentHelp(
+            "Where the events of these jobs go in place of the set callback; without a set one it has no effect.",
+            valueName: "url"))
     var callback: String?
 
     @Flag(inversion: .prefixedNo, help: "Wait until the jobs have ended.")

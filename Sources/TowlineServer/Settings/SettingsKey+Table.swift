@@ -14,7 +14,7 @@ extension SettingsKey {
     private static let apiKeys: [SettingsKey] = [
         SettingsKey(
             "api.listen", .listen, default: "127.0.0.1:8787",
-            "Where the VOD actions (at `/`) and signed media (at `/media/…`) are served; port 0 takes a free one."
+            "Where the VOD actions are served, at `/`; port 0 takes a free one."
         ),
         SettingsKey(
             "api.public-url", .webURL, default: .derived("`http://` or, with TLS, `https://` and `api.listen`"),
@@ -49,8 +49,7 @@ extension SettingsKey {
     private static let adminKeys: [SettingsKey] = [
         SettingsKey(
             "admin.listen", .listen, default: "127.0.0.1:8788",
-            "Where the console, the admin API, `/healthz`, `/readyz` and `/metrics` are served; "
-                + "port 0 takes a free one."
+            "Where the admin API, `/healthz` and `/readyz` are served; port 0 takes a free one."
         ),
         SettingsKey(
             "admin.token", .token, default: .unset, isSecret: true,
