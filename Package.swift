@@ -7,7 +7,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
-let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -61,9 +61,7 @@ let package = Package(
         .target(name: "TowlineObjects", dependencies: ["CTowlineDisk", "TowlineCore", nioCore, nioPosix]),
         .target(
             name: "TowlineOutbound",
-            dependencies: [
-                "TowlineCore", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, logging,
-            ]
+            dependencies: ["TowlineCore", logging, nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS]
         ),
 
         // What stands behind the seams.
@@ -133,7 +131,9 @@ let package = Package(
         .testTarget(name: "TowlineCoreTests", dependencies: ["TowlineCore"]),
         .testTarget(
             name: "TowlineOutboundTests",
-            dependencies: ["TowlineCore", "TowlineOutbound", "TowlineTesting", logging, nioCore, nioHTTP1, nioPosix]
+            dependencies: [
+                "TowlineCore", "TowlineOutbound", "TowlineTesting", logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+            ]
         ),
         .testTarget(
             name: "TowlineStoreSQLiteTests",

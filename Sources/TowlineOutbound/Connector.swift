@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -46,7 +47,16 @@ struct Connector: Sendable {
         attempt: ConnectAttempt
     ) -> ClientBootstrap {
         let serverName: String? = if case .name(let name) = key.host { name } else { nil }
-        return ClientBootstrap(group: eventLoop)
+        var bootstrap = ClientBootstrap(group: eventLoop)
+        #if os(Linux)
+            if let window = budget.windowLimit {
+                let windowClamp = ChannelOptions.Types.SocketOption(
+                    level: .tcp, name: .init(rawValue: TCP_WINDOW_CLAMP))
+                bootstrap = bootstrap.channelOption(windowClamp, value: .init(window))
+            }
+        #endif
+        return
+            bootstrap
             .channelOption(.recvAllocator, value: BudgetedRecvAllocator(budget: budget, isTLS: tlsContext != nil))
             // One large read, then a look at whether the reader keeps up.
             .channelOption(.maxMessagesPerRead, value: 1)

@@ -13,7 +13,8 @@ struct HTTP1ActiveExchange {
     let exchange: HTTP1Exchange
     private let firstByteTimeout: TimeAmount
     private let idleTimeout: TimeAmount
-    private let deadline: NIODeadline?
+    /// When everything must be over.
+    var deadline: NIODeadline?
     private var parser: HTTP1ResponseParser
     private var head: HTTP1ResponseHead?
     private var holdsBudget = false

@@ -40,6 +40,11 @@ final class HTTP1Connection: Sendable {
         channel.eventLoop.execute { self.handler.value.resumeReading(exchange) }
     }
 
+    /// Moves the end of the time for that exchange forward.
+    func limit(_ exchange: HTTP1Exchange, to deadline: NIODeadline) {
+        channel.eventLoop.execute { self.handler.value.limit(exchange, to: deadline) }
+    }
+
     /// Closes the connection if it still carries that exchange.
     func abort(_ exchange: HTTP1Exchange) {
         channel.eventLoop.execute { self.handler.value.abort(exchange) }

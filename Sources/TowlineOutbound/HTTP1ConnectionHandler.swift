@@ -100,6 +100,13 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
         releaseRead()
     }
 
+    func limit(_ exchange: HTTP1Exchange, to deadline: NIODeadline) {
+        guard case .active(var active) = state, active.exchange === exchange else { return }
+        active.deadline = min(active.deadline ?? deadline, deadline)
+        state = .active(active)
+        armWatchdog()
+    }
+
     private func releaseRead() {
         guard isReadHeld else { return }
         isReadHeld = false

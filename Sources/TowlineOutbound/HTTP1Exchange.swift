@@ -92,7 +92,8 @@ final class HTTP1Exchange: Sendable {
                 result = .success(chunk)
             } else if state.outcome != nil {
                 result = .success(nil)
-            } else {
+            } else if let waiter {
+                precondition(state.chunkWaiter == nil, "a body has one reader")
                 state.chunkWaiter = waiter
             }
             let resumesReading = state.isHeld && state.chunks.isEmpty && state.outcome == nil

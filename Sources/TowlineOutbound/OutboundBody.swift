@@ -33,6 +33,12 @@ package struct OutboundBody: AsyncSequence, Sendable {
         if case .exchange(let handle) = source { handle.exchange.abandon() }
     }
 
+    /// Lets the rest of the exchange take no longer than a given time.
+    func limitRest(to time: Duration) {
+        guard case .exchange(let handle) = source else { return }
+        handle.exchange.connection.limit(handle.exchange, to: .now() + TimeAmount(time))
+    }
+
     /// Starts reading; a body can be read once.
     package func makeAsyncIterator() -> AsyncIterator {
         switch source {

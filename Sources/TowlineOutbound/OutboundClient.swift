@@ -86,8 +86,11 @@ package final class OutboundClient: OutboundCaller {
 
     /// Makes one call that must be over at a deadline.
     func execute(_ request: OutboundRequest, deadline: NIODeadline?) async throws(OutboundError) -> OutboundResponse {
+        connector.budget.beginCall()
+        defer { connector.budget.endCall() }
         do throws(OutboundError) {
             let head = try HTTP1RequestEncoder.head(of: request, userAgent: configuration.userAgent)
+            guard !Task.isCancelled else { throw .cancelled() }
             let addresses = try await approvedAddresses(of: request.url, deadline: deadline)
             let call = HTTP1Call(
                 head: head,

@@ -97,11 +97,14 @@ extension OutboundResponse {
 
     /// Reads the rest of a short body so that its connection can be used again, or closes the connection.
     ///
-    /// - Parameter limit: Most bytes to read for that.
-    package func discardBody(upTo limit: Int = 16_384) async {
+    /// - Parameters:
+    ///   - limit: Most bytes to read for that.
+    ///   - time: How long it may take.
+    package func discardBody(upTo limit: Int = 16_384, within time: Duration = .seconds(1)) async {
         if let bodyLength, bodyLength > limit {
             body.close()
         } else {
+            body.limitRest(to: time)
             _ = try? await collectBody(upTo: limit)
         }
     }

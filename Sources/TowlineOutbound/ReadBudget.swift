@@ -12,10 +12,21 @@ final class ReadBudget: Sendable {
 
     private let bytes: Int
     private let openBodies = Atomic<Int>(0)
+    private let openCalls = Atomic<Int>(0)
 
     /// - Parameter bytes: What all buffers together aim to stay under.
     init(bytes: Int) {
         self.bytes = bytes
+    }
+
+    /// Counts one more call that has no response yet.
+    func beginCall() {
+        openCalls.add(1, ordering: .relaxed)
+    }
+
+    /// Counts one call less that has no response yet.
+    func endCall() {
+        openCalls.subtract(1, ordering: .relaxed)
     }
 
     /// Counts one more open body.
@@ -26,6 +37,15 @@ final class ReadBudget: Sendable {
     /// Counts one open body less.
     func close() {
         openBodies.subtract(1, ordering: .relaxed)
+    }
+
+    /// The most bytes that the system should hold for a new connection, or `nil` for as many as it likes.
+    ///
+    /// When a peer has sent everything and closed, all that the system holds is read at once, whether the reader
+    /// keeps up or not. With few bodies open or to come that is harmless, with hundreds it is not.
+    var windowLimit: Int? {
+        let count = openBodies.load(ordering: .relaxed) + openCalls.load(ordering: .relaxed)
+        return count < 16 ? nil : max(2 * bytes / count, 256 << 10)
     }
 
     /// The largest buffer that a connection may use now.

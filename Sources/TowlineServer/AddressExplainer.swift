@@ -40,7 +40,8 @@ package struct AddressExplainer: Sendable {
         configuration.dnsTimeout = settings.pull.dnsTimeout
         client = OutboundClient(
             configuration: configuration, policy: AddressPolicy(allow: allow, deny: settings.net.deny),
-            resolver: SystemResolver(), logger: Logger(label: "towline", factory: { _ in SwiftLogNoOpLogHandler() }),
+            resolver: NameResolution.resolver(settings.net, group: MultiThreadedEventLoopGroup.singleton),
+            logger: Logger(label: "towline", factory: { _ in SwiftLogNoOpLogHandler() }),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
     }
 

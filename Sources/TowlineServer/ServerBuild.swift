@@ -60,6 +60,34 @@ final class ServerBuild: Sendable {
         adminListen.port = adminPort
         addresses = TowlineServer.Addresses(api: publicURL, admin: "http://\(adminListen)")
 
+        func client(allow: [CIDR], dnsTimeout: Duration) -> OutboundClient {
+            var configuration = OutboundConfiguration()
+            configuration.connectTimeout = settings.pull.connectTimeout
+            configuration.firstByteTimeout = settings.pull.firstByteTimeout
+            configuration.idleTimeout = settings.pull.idleTimeout
+            configuration.dnsTimeout = dnsTimeout
+            configuration.maxRedirects = settings.pull.maxRedirects
+            configuration.readBufferBudgetBytes = settings.pull.readBufferBytes
+            configuration.extraCAFile = settings.net.caFile
+            configuration.userAgent = "Towline/\(TowlineVersion.current)"
+            return OutboundClient(
+                configuration: configuration, policy: AddressPolicy(allow: allow, deny: settings.net.deny),
+                resolver: NameResolution.resolver(settings.net, group: group), logger: logger, eventLoopGroup: group)
+        }
+        sources = client(allow: settings.net.sourceAllow, dnsTimeout: settings.pull.dnsTimeout)
+        callbacks = client(allow: settings.net.callbackAllow, dnsTimeout: settings.pull.dnsTimeout)
+        do {
+            try sources.validate()
+        } catch {
+            throw ServerError("net.ca-file: \(error.message)", exitCode: 2)
+        }
+        // A caller waits while an address is judged: names get less time than when they are connected.
+        let patience = min(settings.pull.dnsTimeout, .seconds(2))
+        judges = (
+            client(allow: settings.net.sourceAllow, dnsTimeout: patience),
+            client(allow: settings.net.callbackAllow, dnsTimeout: patience)
+        )
+
         try DataFolder.prepare(settings.data.path)
         let fatal = FatalSignal()
         self.fatal = fatal
@@ -86,30 +114,6 @@ final class ServerBuild: Sendable {
             default: throw error
             }
         }
-
-        func client(allow: [CIDR], dnsTimeout: Duration) -> OutboundClient {
-            var configuration = OutboundConfiguration()
-            configuration.connectTimeout = settings.pull.connectTimeout
-            configuration.firstByteTimeout = settings.pull.firstByteTimeout
-            configuration.idleTimeout = settings.pull.idleTimeout
-            configuration.dnsTimeout = dnsTimeout
-            configuration.maxRedirects = settings.pull.maxRedirects
-            configuration.readBufferBudgetBytes = settings.pull.readBufferBytes
-            configuration.extraCAFile = settings.net.caFile
-            configuration.userAgent = "Towline/\(TowlineVersion.current)"
-            return OutboundClient(
-                configuration: configuration, policy: AddressPolicy(allow: allow, deny: settings.net.deny),
-                // Its own threads for each: look-ups cannot be stopped, and slow ones of one kind must not hold up another.
-                resolver: SystemResolver(), logger: logger, eventLoopGroup: group)
-        }
-        sources = client(allow: settings.net.sourceAllow, dnsTimeout: settings.pull.dnsTimeout)
-        callbacks = client(allow: settings.net.callbackAllow, dnsTimeout: settings.pull.dnsTimeout)
-        // A caller waits while an address is judged: names get less time than when they are connected.
-        let patience = min(settings.pull.dnsTimeout, .seconds(2))
-        judges = (
-            client(allow: settings.net.sourceAllow, dnsTimeout: patience),
-            client(allow: settings.net.callbackAllow, dnsTimeout: patience)
-        )
     }
 
     /// The services in the order of their dependencies; they stop in the reverse order.

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import Testing
 import TowlineCore
 import TowlineTesting
@@ -10,36 +11,13 @@ import TowlineTesting
 struct ExchangeTests {
     private static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-    /// Calls an origin whose connections run the steps, and reads the whole body.
-    private func call(
-        _ steps: [ScriptedOrigin.Step],
-        method: HTTPMethod = .GET,
-        totalTimeout: Duration? = nil,
-        connects: Bool = true,
-        change: (inout OutboundConfiguration) -> Void = { _ in }
-    ) async throws -> (result: Result<String, OutboundError>, record: OriginRecord) {
-        let origin = try await ScriptedOrigin.start { _ in steps }
-        var result: Result<String, OutboundError>?
-        try await withClient(change: change) { client in
-            let request = OutboundRequest(url: try origin.url("/f"), method: method, totalTimeout: totalTimeout)
-            do throws(OutboundError) {
-                result = .success(try await client.execute(request).text())
-            } catch {
-                result = .failure(error)
-            }
-        }
-        if connects { await origin.wait { $0.accepted > 0 && $0.ended.count == $0.accepted } }
-        let record = origin.record
-        await origin.stop()
-        return (try #require(result), record)
-    }
-
     @Test("a request is sent with the fields that every call has, and no others twice")
     func requestFields() async throws {
         let origin = try await HTTPOrigin.start { _ in .text("ok") }
         try await withClient(change: { $0.userAgent = "Towline/1" }) { client in
             let headers: HTTPHeaders = [
-                "Accept": "video/*", "X-Mine": "1", "Host": "evil.test", "Content-Length": "99", "Transfer-Encoding": "chunked",
+                "Accept": "video/*", "X-Mine": "1", "Host": "evil.test", "Content-Length": "99",
+                "Transfer-Encoding": "chunked",
                 "Connection": "close", "Expect": "100-continue",
             ]
             let request = OutboundRequest(url: try origin.url("/f?a=b c"), headers: headers)
@@ -181,7 +159,9 @@ struct ExchangeTests {
     @Test("300 small fields are honest")
     func manyFields() async throws {
         let fields = (0..<300).map { "X-\($0): value\r\n" }.joined()
-        let (result, _) = try await call([.expectHead, .send("HTTP/1.1 200 OK\r\n\(fields)Content-Length: 2\r\n\r\nok")])
+        let (result, _) = try await call([
+            .expectHead, .send("HTTP/1.1 200 OK\r\n\(fields)Content-Length: 2\r\n\r\nok"),
+        ])
         #expect(try result.get() == "ok")
     }
 
@@ -189,113 +169,6 @@ struct ExchangeTests {
     func earlyAnswer() async throws {
         let (result, _) = try await call([.send(Self.ok), .expectHead, .stall])
         #expect(try result.get() == "ok")
-    }
-
-    // MARK: Times
-
-    @Test("a head that does not come in time fails the call, interim responses or not")
-    func firstByteTimeout() async throws {
-        for steps: [ScriptedOrigin.Step] in [
-            [.expectHead, .stall], [.expectHead, .send("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nX: y"), .stall],
-        ] {
-            let (result, record) = try await call(steps, change: { $0.firstByteTimeout = .milliseconds(50) })
-            let error = #expect(throws: OutboundError.self) { try result.get() }
-            #expect(error?.code == .firstByteTimeout)
-            #expect(error?.isRetryable == true)
-            #expect(record.closedByClient == [0])
-        }
-    }
-
-    @Test("a body that stops coming fails the call")
-    func idleTimeout() async throws {
-        let (result, record) = try await call(
-            [.expectHead, .send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"), .stall],
-            change: { $0.idleTimeout = .milliseconds(50) }
-        )
-        let error = #expect(throws: OutboundError.self) { try result.get() }
-        #expect(error?.code == .idleTimeout)
-        #expect(record.closedByClient == [0])
-    }
-
-    @Test("the time for everything ends a call at its head and in its body")
-    func totalTimeout() async throws {
-        for steps: [ScriptedOrigin.Step] in [
-            [.expectHead, .stall], [.expectHead, .send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"), .stall],
-        ] {
-            // On a busy machine the time may be over before the connection is there: the failure is the same.
-            let (result, _) = try await call(steps, totalTimeout: .milliseconds(80), connects: false)
-            let error = #expect(throws: OutboundError.self) { try result.get() }
-            #expect(error?.code == .totalTimeout)
-            #expect(error?.isRetryable == true)
-        }
-        let (none, record) = try await call([.expectHead, .stall], totalTimeout: .zero, connects: false)
-        let error = #expect(throws: OutboundError.self) { try none.get() }
-        #expect(error?.code == .totalTimeout)
-        #expect(record.accepted == 0)
-    }
-
-    @Test("the time for a body does not run while its reader is busy")
-    func slowReader() async throws {
-        let origin = try await HTTPOrigin.start { _ in .text("ok") }
-        try await withClient { client in
-            let response = try await client.execute(OutboundRequest(url: origin.url()))
-            #expect(try await response.text() == "ok")
-            let connection = try #require(client.pool.take(HTTP1Connection.Key(origin.url(), response.remoteAddress)))
-            let call = HTTP1Call(
-                head: ByteBuffer(),
-                isHeadRequest: false,
-                limits: .init(headBytes: 1_000, fields: 10),
-                firstByteTimeout: .seconds(20),
-                idleTimeout: .seconds(10)
-            )
-            let longAgo = NIODeadline.now() - .hours(1)
-            var active = HTTP1ActiveExchange(exchange: HTTP1Exchange(connection: connection), call: call, now: longAgo)
-            #expect(active.limit(isReadHeld: false) == (longAgo + .seconds(20), .firstByte))
-            let head = ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
-            _ = active.receive(head, budget: ReadBudget(bytes: 1))
-            active.lastActivity = longAgo
-            #expect(active.limit(isReadHeld: false) == (longAgo + .seconds(10), .idle))
-            #expect(active.limit(isReadHeld: true).deadline >= NIODeadline.now() + .seconds(9))
-        }
-        await origin.stop()
-    }
-
-    @Test("a cancelled call closes its connection at once", arguments: [true, false])
-    func cancellation(inBody: Bool) async throws {
-        let arrived = TestSignal()
-        let head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
-        let origin = try await ScriptedOrigin.start { _ in
-            [.expectHead, .send(inBody ? head : ""), .fire(arrived), .stall]
-        }
-        try await withClient { client in
-            let target = try origin.url()
-            let call = Task { try await client.execute(OutboundRequest(url: target)).text() }
-            await arrived.wait()
-            call.cancel()
-            let error = await #expect(throws: OutboundError.self) { try await call.value }
-            #expect(error?.code == .cancelled)
-            await origin.wait { $0.closedByClient == [0] }
-        }
-        await origin.stop()
-    }
-
-    @Test("a call of a cancelled task connects nothing")
-    func cancelledBefore() async throws {
-        let origin = try await HTTPOrigin.start { _ in .text("ok") }
-        try await withClient { client in
-            let target = try origin.url()
-            let start = TestSignal()
-            let call = Task {
-                await start.wait()
-                return try await client.execute(OutboundRequest(url: target)).text()
-            }
-            call.cancel()
-            start.fire()
-            let error = await #expect(throws: OutboundError.self) { try await call.value }
-            #expect(error?.code == .cancelled)
-        }
-        #expect(origin.record.requests.isEmpty)
-        await origin.stop()
     }
 
     // MARK: Bodies that are not read
@@ -337,138 +210,6 @@ struct ExchangeTests {
             #expect(!prefix.isCut)
             #expect(prefix.bytes.readableBytes == size)
         }
-        await origin.stop()
-    }
-
-    // MARK: Reuse
-
-    @Test("calls one after the other share a connection")
-    func reuse() async throws {
-        let origin = try await HTTPOrigin.start { request in
-            request.path == "/empty" ? OriginResponse(status: 204) : .text("ok")
-        }
-        try await withClient { client in
-            for index in 0..<50 {
-                let request = OutboundRequest(url: try origin.url(index % 3 == 0 ? "/empty" : "/"), method: index % 2 == 0 ? .GET : .HEAD)
-                let response = try await client.execute(request)
-                _ = try await response.text()
-                #expect(response.connection.isReused == (index > 0))
-            }
-            let fresh = OutboundRequest(url: try origin.url(), needsFreshConnection: true)
-            #expect(try await client.execute(fresh).text() == "ok")
-        }
-        #expect(origin.record.accepted == 2)
-        await origin.stop()
-    }
-
-    @Test("many calls at once all succeed, and their connections are kept within bounds")
-    func manyAtOnce() async throws {
-        let origin = try await HTTPOrigin.start { request in .text(request.path) }
-        try await withClient(change: { $0.maxIdleConnections = 10 }) { client in
-            let base = try origin.url()
-            try await withThrowingTaskGroup(of: Bool.self) { group in
-                for index in 0..<200 {
-                    group.addTask {
-                        let path = "/\(index)"
-                        let request = OutboundRequest(url: try base.resolving(path))
-                        return try await client.execute(request).text() == path
-                    }
-                }
-                for try await isRight in group { #expect(isRight) }
-            }
-            #expect(client.pool.counts.idle <= 10)
-        }
-        await origin.stop()
-    }
-
-    @Test("an idle connection that the peer closed is not used")
-    func closedWhileIdle() async throws {
-        let origin = try await ScriptedOrigin.start { _ in [.expectHead, .send(Self.ok)] }
-        try await withClient { client in
-            for index in 0..<3 {
-                let request = OutboundRequest(url: try origin.url(), method: .POST)
-                #expect(try await client.execute(request).text() == "ok")
-                await origin.wait { $0.ended.count == index + 1 }
-            }
-        }
-        #expect(origin.record.accepted == 3)
-        await origin.stop()
-    }
-
-    @Test("a connection that breaks when it is used again costs a GET nothing and fails a POST")
-    func closedWhenReused() async throws {
-        let origin = try await ScriptedOrigin.start { number in
-            number == 1 || number == 3 ? [.expectHead, .send(Self.ok)] : [.expectHead, .send(Self.ok), .expectHead, .reset]
-        }
-        try await withClient { client in
-            let get = OutboundRequest(url: try origin.url())
-            #expect(try await client.execute(get).text() == "ok")
-            #expect(try await client.execute(get).text() == "ok")
-            await origin.wait { $0.ended.count == 2 }
-            #expect(origin.record.requests.map(\.connection) == [0, 0, 1])
-            #expect(try await client.execute(get).text() == "ok")
-            let post = OutboundRequest(url: try origin.url(), method: .POST)
-            let error = await #expect(throws: OutboundError.self) { try await client.execute(post).text() }
-            #expect(error?.code == .connectionClosed)
-            #expect(error?.isRetryable == true)
-        }
-        #expect(origin.record.requests.map(\.connection) == [0, 0, 1, 2, 2])
-        await origin.stop()
-    }
-
-    @Test(
-        "bytes behind a response never answer the next request",
-        arguments: [
-            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", "HTTP/1.1 200 OK\r\nX-Part", "\r\n", "x",
-        ]
-    )
-    func secondResponseInThePipe(extra: String) async throws {
-        let origin = try await ScriptedOrigin.start { _ in [.expectHead, .send(Self.ok + extra), .stall] }
-        try await withClient { client in
-            for _ in 0..<2 {
-                let response = try await client.execute(OutboundRequest(url: origin.url(), method: .POST))
-                #expect(try await response.text() == "ok")
-            }
-            await origin.wait { $0.closedByClient.sorted() == [0, 1] }
-        }
-        await origin.stop()
-    }
-
-    @Test(
-        "a connection that the response ends is not used again",
-        arguments: [
-            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
-            "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok",
-        ]
-    )
-    func notReusable(text: String) async throws {
-        let (result, record) = try await call([.expectHead, .send(text), .stall])
-        #expect(try result.get() == "ok")
-        #expect(record.closedByClient == [0])
-    }
-
-    @Test("an idle connection is closed when its time is over")
-    func idleLifetime() async throws {
-        let origin = try await HTTPOrigin.start { _ in .text("ok") }
-        try await withClient(change: { $0.idleConnectionLifetime = .milliseconds(50) }) { client in
-            let response = try await client.execute(OutboundRequest(url: origin.url()))
-            #expect(try await response.text() == "ok")
-            await origin.origin.wait { $0.closedByClient == [0] }
-            #expect(client.pool.counts.idle == 0)
-        }
-        await origin.stop()
-    }
-
-    @Test("connections of one name are not used for another at the same address")
-    func originsAreApart() async throws {
-        let origin = try await HTTPOrigin.start { _ in .text("ok") }
-        try await withClient(names: ["a.test": [["127.0.0.1"]], "b.test": [["127.0.0.1"]]]) { client in
-            for name in ["a.test", "b.test", "a.test"] {
-                let request = OutboundRequest(url: try url("http://\(name):\(origin.port)/"))
-                #expect(try await client.execute(request).text() == "ok")
-            }
-        }
-        #expect(origin.record.accepted == 2)
         await origin.stop()
     }
 }

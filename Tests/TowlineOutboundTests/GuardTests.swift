@@ -45,7 +45,9 @@ struct GuardTests {
         await origin.stop()
     }
 
-    @Test("one inner address among the answers refuses the name", arguments: [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"]])
+    @Test(
+        "one inner address among the answers refuses the name",
+        arguments: [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"]])
     func mixedAnswers(answers: [String]) async throws {
         let origin = try await answering()
         try await withClient(names: ["mixed.test": [answers]]) { client in
@@ -182,7 +184,9 @@ struct GuardTests {
             await client.shutdown()
             let open = await #expect(throws: OutboundError.self) { try await call.value }
             #expect(open?.code == .connectionClosed)
-            let later = await #expect(throws: OutboundError.self) { try await client.execute(OutboundRequest(url: target)) }
+            let later = await #expect(throws: OutboundError.self) {
+                try await client.execute(OutboundRequest(url: target))
+            }
             #expect(later?.code == .connectionClosed)
             #expect(client.pool.counts.open == 0)
         }

@@ -56,12 +56,18 @@ struct HTTP1ResponseParserTests {
         ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello", 200, "hello"),
         ("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", 200, "hello"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200, "hello"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nhe\r\n3;a=b\r\nllo\r\n00\r\nX: y\r\n\r\n", 200, "hello"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nhe\r\n3;a=b\r\nllo\r\n00\r\nX: y\r\n\r\n", 200,
+            "hello"
+        ),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n00005 \r\nhello\r\n0\r\n\r\n", 200, "hello"),
         ("HTTP/1.1 204 No Content\r\nX: y\r\n\r\n", 204, ""),
         ("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", 204, ""),
         ("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, ""),
-        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", 200, "x"),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+            200, "x"
+        ),
         ("HTTP/1.1 200 OK\r\nX-Folded: a\r\n b\r\n\tc\r\nContent-Length: 1\r\n\r\nx", 200, "x"),
         ("HTTP/1.1 200 OK\r\nX-Empty:\r\nContent-Length: 1\r\n\r\nx", 200, "x"),
     ]
@@ -110,20 +116,26 @@ struct HTTP1ResponseParserTests {
     @Test(
         "a head that breaks the rules is refused",
         arguments: [
-            "hello", "<html><body>HTTP/0.9</body></html>\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n",
+            "hello", "<html><body>HTTP/0.9</body></html>\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",
+            "HTTP/1.1 2000 OK\r\n\r\n",
             "HTTP/1.1 099 X\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n", "http/1.1 200 OK\r\n\r\n", "ICY 200 OK\r\n\r\n",
             "HTTP/1.1 200 OK\r\n : x\r\n\r\n", "HTTP/1.1 200 OK\r\nNoColon\r\n\r\n", "HTTP/1.1 200 OK\r\n: x\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nName : x\r\n\r\n", "HTTP/1.1 200 OK\r\nNa me: x\r\n\r\n", "HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nName : x\r\n\r\n", "HTTP/1.1 200 OK\r\nNa me: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n",
             "HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n", "HTTP/1.1 200 O\rK\r\n\r\n", "HTTP/1.1 200 OK\r\r\n\r\n",
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 0x5\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5 5\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9999999999999999999\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\n", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 9999999999999999999\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n",
         ]
     )
@@ -140,8 +152,10 @@ struct HTTP1ResponseParserTests {
     @Test(
         "chunks that break the rules are refused",
         arguments: [
-            "g\r\n", "\r\n", "-5\r\nhello\r\n", "0x5\r\nhello\r\n", "5\nhello\n", "5\r\nhelloXX0\r\n\r\n", "5\r\nhello\n0\n\n",
-            "5\r\nhello6\r\n", "1000000000000000\r\n", "fffffffffffffffff\r\n", " 5\r\nhello\r\n", "5 x\r\nhello\r\n", "5;a\0\r\nhello\r\n",
+            "g\r\n", "\r\n", "-5\r\nhello\r\n", "0x5\r\nhello\r\n", "5\nhello\n", "5\r\nhelloXX0\r\n\r\n",
+            "5\r\nhello\n0\n\n",
+            "5\r\nhello6\r\n", "1000000000000000\r\n", "fffffffffffffffff\r\n", " 5\r\nhello\r\n", "5 x\r\nhello\r\n",
+            "5;a\0\r\nhello\r\n",
             "5;\(String(repeating: "x", count: 1_024))\r\nhello\r\n", String(repeating: "0", count: 1_025),
         ]
     )
@@ -176,7 +190,8 @@ struct HTTP1ResponseParserTests {
     @Test(
         "whether the connection lasts is read from version and fields",
         arguments: [
-            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true), ("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false),
             ("HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 0\r\n\r\n", true),
             ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false),
             ("HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 0\r\n\r\n", false),
@@ -193,7 +208,8 @@ struct HTTP1ResponseParserTests {
     func fields() throws {
         var headers: HTTPHeaders = [:]
         var seconds: Int64?
-        let text = "HTTP/1.1 200 OK\r\nA: \t one \t \r\na: two\r\nF: x\r\n \t y \r\nKeep-Alive: max=5, timeout=7\r\nContent-Length: 0\r\n\r\n"
+        let text =
+            "HTTP/1.1 200 OK\r\nA: \t one \t \r\na: two\r\nF: x\r\n \t y \r\nKeep-Alive: max=5, timeout=7\r\nContent-Length: 0\r\n\r\n"
         _ = try read([text]) {
             headers = $0.headers
             seconds = $0.keepAliveSeconds

@@ -1,9 +1,12 @@
 import Logging
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import Synchronization
+import Testing
 import TowlineCore
 import TowlineOutbound
+import TowlineTesting
 
 /// Answers look-ups from lists: each look-up of a name takes the next list, the last one stays.
 final class ScriptedResolver: HostResolver {
@@ -41,6 +44,7 @@ final class ScriptedResolver: HostResolver {
 ///   - names: What names resolve to, look-up by look-up.
 ///   - change: Changes the limits.
 ///   - test: Gets the client. No origin listens on 127.0.0.3.
+/// - Throws: What the test throws.
 func withClient(
     policy: AddressPolicy? = nil,
     names: [String: [[String]]] = [:],
@@ -60,6 +64,8 @@ func withClient(
     var configuration = OutboundConfiguration()
     // A busy machine must not look like a slow network.
     configuration.connectTimeout = .seconds(60)
+    configuration.firstByteTimeout = .seconds(120)
+    configuration.idleTimeout = .seconds(120)
     configuration.idleConnectionLifetime = .seconds(60)
     change(&configuration)
     let loopback = (1...3).map { CIDR(IPAddress(v4: 0x7f00_0000 + $0), prefixLength: 32) }
@@ -89,4 +95,28 @@ extension OutboundResponse {
 /// A URL of a test.
 func url(_ text: String) throws -> HTTPURL {
     try HTTPURL(parsing: text)
+}
+
+/// Calls an origin whose connections run the steps, and reads the whole body.
+func call(
+    _ steps: [ScriptedOrigin.Step],
+    method: HTTPMethod = .GET,
+    totalTimeout: Duration? = nil,
+    connects: Bool = true,
+    change: (inout OutboundConfiguration) -> Void = { _ in }
+) async throws -> (result: Result<String, OutboundError>, record: OriginRecord) {
+    let origin = try await ScriptedOrigin.start { _ in steps }
+    var result: Result<String, OutboundError>?
+    try await withClient(change: change) { client in
+        let request = OutboundRequest(url: try origin.url("/f"), method: method, totalTimeout: totalTimeout)
+        do throws(OutboundError) {
+            result = .success(try await client.execute(request).text())
+        } catch {
+            result = .failure(error)
+        }
+    }
+    if connects { await origin.wait { $0.accepted > 0 && $0.ended.count == $0.accepted } }
+    let record = origin.record
+    await origin.stop()
+    return (try #require(result), record)
 }

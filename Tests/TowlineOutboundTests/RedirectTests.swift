@@ -131,10 +131,12 @@ struct RedirectTests {
         }
         try await withClient { client in
             let headers: HTTPHeaders = [
-                "authorization": "Bearer t", "Cookie": "c=1", "Proxy-Authorization": "p", "X-Api-Key": "k", "X-Plain": "p",
+                "authorization": "Bearer t", "Cookie": "c=1", "Proxy-Authorization": "p", "X-Api-Key": "k",
+                "X-Plain": "p",
                 "X-Back": "http://127.0.0.1:\(first.port)/end",
             ]
-            let request = OutboundRequest(url: try first.url("/start"), headers: headers, sensitiveHeaders: ["x-api-key"])
+            let request = OutboundRequest(
+                url: try first.url("/start"), headers: headers, sensitiveHeaders: ["x-api-key"])
             #expect(try await client.fetch(request).text() == "arrived")
         }
         let seen = first.record.requests + second.record.requests
@@ -165,7 +167,8 @@ struct RedirectTests {
             #expect(try await response.text() == "arrived")
             #expect(response.finalURL.credentials == nil)
         }
-        #expect(origin.record.requests.map { $0.header("authorization") } == ["Basic dXNlcjpwQHNz", "Basic dXNlcjpwQHNz"])
+        #expect(
+            origin.record.requests.map { $0.header("authorization") } == ["Basic dXNlcjpwQHNz", "Basic dXNlcjpwQHNz"])
         #expect(other.record.requests.map { $0.header("authorization") } == [nil])
         await origin.stop()
         await other.stop()
@@ -175,7 +178,8 @@ struct RedirectTests {
         "the method and the body go on as RFC 9110 says",
         arguments: [
             (301, "POST", "GET", ""), (302, "POST", "GET", ""), (303, "POST", "GET", ""), (307, "POST", "POST", "body"),
-            (308, "POST", "POST", "body"), (303, "PUT", "GET", ""), (302, "PUT", "PUT", "body"), (303, "HEAD", "HEAD", ""),
+            (308, "POST", "POST", "body"), (303, "PUT", "GET", ""), (302, "PUT", "PUT", "body"),
+            (303, "HEAD", "HEAD", ""),
         ]
     )
     func methods(status: Int, method: String, next: String, body: String) async throws {

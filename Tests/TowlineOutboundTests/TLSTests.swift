@@ -52,7 +52,9 @@ struct TLSTests {
         await origin.stop()
     }
 
-    @Test("a certificate of an extra authority is accepted, for the name and for the address", arguments: ["origin.test", "127.0.0.1"])
+    @Test(
+        "a certificate of an extra authority is accepted, for the name and for the address",
+        arguments: ["origin.test", "127.0.0.1"])
     func extraAuthority(host: String) async throws {
         let origin = try await HTTPOrigin.start(setUp: Self.tls()) { request in
             OriginResponse(body: .repeated(ByteBuffer(repeating: 3, count: 50_000), total: 5_000_000))
@@ -61,7 +63,8 @@ struct TLSTests {
             try await withClient(names: names, change: { $0.extraCAFile = file }) { client in
                 try client.validate()
                 for round in 0..<2 {
-                    let response = try await client.execute(OutboundRequest(url: url("https://\(host):\(origin.port)/")))
+                    let response = try await client.execute(
+                        OutboundRequest(url: url("https://\(host):\(origin.port)/")))
                     #expect(response.connection.tlsVersion == "TLSv1.3")
                     #expect(response.connection.isReused == (round == 1))
                     #expect(try await response.collectBody(upTo: 6_000_000).bytes.readableBytes == 5_000_000)
@@ -73,7 +76,10 @@ struct TLSTests {
 
     @Test(
         "an expired certificate, one for another name and an old version are refused for good",
-        arguments: [(TestCertificates.expiredLeaf, nil), (TestCertificates.otherNameLeaf, nil), (TestCertificates.leaf, TLSVersion.tlsv11)] as [(String, TLSVersion?)]
+        arguments: [
+            (TestCertificates.expiredLeaf, nil), (TestCertificates.otherNameLeaf, nil),
+            (TestCertificates.leaf, TLSVersion.tlsv11),
+        ] as [(String, TLSVersion?)]
     )
     func refused(leaf: String, maximum: TLSVersion?) async throws {
         let origin = try await HTTPOrigin.start(setUp: Self.tls(leaf, maximum: maximum)) { _ in .text("ok") }
@@ -133,7 +139,8 @@ struct TLSTests {
         }
         try await withAuthority { file in
             try await withClient(names: names, change: { $0.extraCAFile = file }) { client in
-                let response = try await client.execute(OutboundRequest(url: url("https://origin.test:\(origin.port)/")))
+                let response = try await client.execute(
+                    OutboundRequest(url: url("https://origin.test:\(origin.port)/")))
                 if saysFarewell {
                     #expect(try await response.text() == "hello")
                 } else {

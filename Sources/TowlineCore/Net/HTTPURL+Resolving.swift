@@ -29,7 +29,7 @@ extension HTTPURL {
     private static func hasScheme(_ bytes: [UInt8]) -> Bool {
         guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { return false }
         return bytes[..<colon].enumerated().allSatisfy { index, byte in
-            switch lowercased(byte) {
+            switch ASCII.lowercased(byte) {
             case UInt8(ascii: "a")...UInt8(ascii: "z"): true
             case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
                 index > 0

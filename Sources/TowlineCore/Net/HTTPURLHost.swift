@@ -15,7 +15,7 @@ enum HTTPURLHost {
         }
         let dot = UInt8(ascii: ".")
         let hasTrailingDot = bytes.last == dot
-        let name = (hasTrailingDot ? bytes.dropLast() : bytes).map { lowercased($0) }
+        let name = (hasTrailingDot ? bytes.dropLast() : bytes).map { ASCII.lowercased($0) }
         guard !name.isEmpty else { throw HTTPURLError(.emptyHost, "The URL has no host.") }
         let labels = name[...].split(separator: dot, omittingEmptySubsequences: false)
         try check(labels, of: name)
@@ -76,6 +76,6 @@ enum HTTPURLHost {
     private static func isNumeric(_ label: ArraySlice<UInt8>) -> Bool {
         if label.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }) { return true }
         return label.starts(with: [UInt8(ascii: "0"), UInt8(ascii: "x")])
-            && label.dropFirst(2).allSatisfy { hexDigit($0) != nil }
+            && label.dropFirst(2).allSatisfy { ASCII.hexDigit($0) != nil }
     }
 }

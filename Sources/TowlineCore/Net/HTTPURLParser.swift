@@ -51,7 +51,7 @@ enum HTTPURLParser {
         guard !bytes.isEmpty else { throw HTTPURLError(.length, "The URL is empty.") }
         for scheme in [HTTPURL.Scheme.https, .http] {
             let start = Array("\(scheme.rawValue)://".utf8)
-            if bytes.count >= start.count, zip(bytes, start).allSatisfy({ lowercased($0) == $1 }) {
+            if bytes.count >= start.count, zip(bytes, start).allSatisfy({ ASCII.lowercased($0) == $1 }) {
                 return (scheme, start.count)
             }
         }
@@ -160,9 +160,4 @@ enum HTTPURLParser {
     }
 
     private static let userInfoMarks = Set("-._~!$&'()*+,;=:%".utf8)
-}
-
-/// The lower-case form of an ASCII letter; any other byte as it is.
-func lowercased(_ byte: UInt8) -> UInt8 {
-    byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
 }

@@ -69,21 +69,11 @@ extension IPAddress {
             guard (1...4).contains(part.count) else { return nil }
             var group: UInt16 = 0
             for byte in part {
-                guard let digit = hexDigit(byte) else { return nil }
+                guard let digit = ASCII.hexDigit(byte) else { return nil }
                 group = group << 4 | UInt16(digit)
             }
             groups.append(group)
         }
         return groups
-    }
-}
-
-/// The value of one hexadecimal digit, or `nil`.
-func hexDigit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-    default: nil
     }
 }

@@ -30,7 +30,7 @@ enum PercentCoding {
         var index = 0
         while index < bytes.count {
             if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count,
-                let high = hexDigit(bytes[index + 1]), let low = hexDigit(bytes[index + 2])
+                let high = ASCII.hexDigit(bytes[index + 1]), let low = ASCII.hexDigit(bytes[index + 2])
             {
                 result.append(high << 4 | low)
                 index += 3
@@ -56,6 +56,6 @@ enum PercentCoding {
 
     private static func startsWithTwoDigits(_ bytes: some Collection<UInt8>) -> Bool {
         let two = bytes.prefix(2)
-        return two.count == 2 && two.allSatisfy { hexDigit($0) != nil }
+        return two.count == 2 && two.allSatisfy { ASCII.hexDigit($0) != nil }
     }
 }
