@@ -17,14 +17,6 @@ import TowlineStore
 import TowlineStoreSQLite
 import TowlineWorker
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 /// The wiring of one server: the only place that names concrete stores.
 ///
 /// Reads top to bottom in the order of start.
@@ -245,7 +237,7 @@ final class ServerBuild: Sendable {
         _ settings: Settings, publicURL: String, onFatal: @escaping @Sendable (ServerError) -> Void, logger: Logger
     ) async throws -> SQLiteStore {
         guard case .sqlite(let path) = settings.store else { throw ServerError("store.url names no store") }
-        let key = try SecretKeyFile.load(settings.secretsKeyFile, isNeeded: access(path, F_OK) == 0)
+        let key = try SecretKeyFile.load(settings.secretsKeyFile, isNeeded: SQLiteStore.isStore(at: path))
         do {
             var configuration = SQLiteStoreConfiguration(
                 path: path, lockPath: path + ".lock", secretBox: try SecretBox(key: key),
