@@ -21,6 +21,7 @@ struct MigrateCommand: AsyncParsableCommand {
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
+        ProcessLimits.prepare()
         do {
             let done = try await StoreMigration(settings: try options.load(.serve)).run()
             printNow(json ? JSONValue.members(["migrated": .string(done)]).compactText : done)
@@ -36,7 +37,8 @@ struct DoctorCommand: AsyncParsableCommand {
         commandName: "doctor",
         abstract: "Checks what a server needs from its machine.",
         discussion: """
-            Settings are those of `towline serve`. Exit code 1 if a check failed; warnings do not count.
+            Does what a start does: folders, key file and database are made where they are missing. Settings are those of
+            `towline serve`. Exit code 1 if a check failed; warnings do not count.
 
             Example:
               towline doctor --config towline.yaml
@@ -48,6 +50,7 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
+        ProcessLimits.prepare()
         let findings = await Doctor(settings: try options.load(.serve)).examine()
         if json {
             let list = findings.map {
