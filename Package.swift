@@ -56,7 +56,9 @@ let package = Package(
 
         // Values and rules, and the seams to the outside.
         .target(name: "TowlineCore", dependencies: []),
-        .target(name: "TowlineStore", dependencies: ["TowlineCore", crypto]),
+        .target(name: "TowlineQueue", dependencies: ["TowlineCore", crypto]),
+        .target(name: "MNSWire", dependencies: ["VODSignatures", crypto]),
+        .target(name: "TowlineStore", dependencies: ["TowlineCore", "TowlineQueue", crypto]),
         .target(name: "CTowlineDisk"),
         .target(name: "TowlineObjects", dependencies: ["CTowlineDisk", "TowlineCore", nioCore, nioPosix]),
         .target(
@@ -92,7 +94,7 @@ let package = Package(
         ),
         .target(
             name: "TowlineConsole",
-            dependencies: ["TowlineCore", "TowlineStore", hummingbird, httpTypes, logging, nioCore]
+            dependencies: ["TowlineCore", "TowlineStore", hummingbird, hummingbirdCore, httpTypes, logging, nioCore]
         ),
 
         // Wiring and commands.
@@ -129,6 +131,8 @@ let package = Package(
         .testTarget(name: "VODEventsTests", dependencies: ["VODEvents"]),
         .testTarget(name: "VODSignaturesTests", dependencies: ["VODSignatures"]),
         .testTarget(name: "TowlineCoreTests", dependencies: ["TowlineCore"]),
+        .testTarget(name: "TowlineQueueTests", dependencies: ["TowlineCore", "TowlineQueue", "TowlineTesting"]),
+        .testTarget(name: "MNSWireTests", dependencies: ["MNSWire", "VODSignatures"]),
         .testTarget(
             name: "TowlineOutboundTests",
             dependencies: [
@@ -154,8 +158,8 @@ let package = Package(
         .testTarget(
             name: "TowlineDeliveryTests",
             dependencies: [
-                "TowlineCore", "TowlineDelivery", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting", "VODEvents",
-                serviceLifecycle, serviceLifecycleTestKit,
+                "TowlineCore", "TowlineDelivery", "TowlineOutbound", "TowlineStore", "TowlineStoreSQLite",
+                "TowlineTesting", "VODEvents", nioCore, nioPosix, nioSSL, serviceLifecycle, serviceLifecycleTestKit,
             ]
         ),
         .testTarget(
@@ -163,6 +167,13 @@ let package = Package(
             dependencies: [
                 "TowlineAPI", "TowlineCore", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting", "VODSignatures",
                 hummingbird, hummingbirdTesting, httpTypes, logging, nioCore,
+            ]
+        ),
+        .testTarget(
+            name: "TowlineConsoleTests",
+            dependencies: [
+                "TowlineConsole", "TowlineCore", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting", hummingbird,
+                hummingbirdTesting, httpTypes, logging, nioCore,
             ]
         ),
         .testTarget(name: "TowlineClientTests", dependencies: ["TowlineClient", "VODSignatures"]),

@@ -6,6 +6,7 @@ Everything runs on loopback. Processes are started and ended by id, files live i
 import argparse
 import http.client
 import json
+import math
 import os
 import platform
 import shutil
@@ -20,12 +21,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests" / "Conformance"))
 
+from harness.admin import Admin  # noqa: E402
+from harness.ports import free_port  # noqa: E402
 from harness.server import Towline, clean_environment, dying_with_parent  # noqa: E402
 from rawclient import RawClient  # noqa: E402
 
 __all__ = [
-    "Peer", "RawClient", "Towline", "arguments", "binary", "clean_environment", "dying_with_parent", "heading",
-    "memory", "median", "mib", "report", "scratch",
+    "Admin", "Peer", "RawClient", "Towline", "arguments", "binary", "clean_environment", "dying_with_parent",
+    "free_port", "heading", "memory", "median", "mib", "quantile", "report", "scratch",
+    "wait_for_delivered",
 ]
 
 
@@ -52,7 +56,8 @@ def first_line(*command):
         done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    return (done.stdout or done.stderr).strip().splitlines()[0] if (done.stdout or done.stderr).strip() else ""
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    return lines[0].replace("\t", " ") if lines else ""
 
 
 def processor():
@@ -69,7 +74,8 @@ def heading(given, *tools):
         ("machine", f"{os.cpu_count()} × {processor()}, Linux {platform.release()}"),
         ("towline", f"{first_line(given.bin, 'version')} ({given.bin})"),
     ]
-    versions = {"curl": ("curl", "--version"), "aria2c": ("aria2c", "--version"), "cc": ("cc", "--version")}
+    versions = {name: (name, "--version") for name in ("curl", "aria2c", "cc")}
+    versions["hey"] = ("dpkg-query", "--show", "hey")  # it does not tell its version itself
     return facts + [(tool, first_line(*versions[tool])) for tool in tools]
 
 
@@ -92,6 +98,11 @@ def median(values):
     return statistics.median(values)
 
 
+def quantile(values, share):
+    """The smallest value that this share of the values does not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
 def mib(count):
     return f"{count / (1 << 20):.1f} MiB"
 
@@ -101,6 +112,24 @@ def scratch(given):
     """A temporary folder in --folder."""
     with tempfile.TemporaryDirectory(prefix="towline-bench-", dir=given.folder) as path:
         yield Path(path)
+
+
+def wait_for_delivered(admin, wanted, timeout):
+    """When the store counted that many deliveries as delivered, on the clock of time.monotonic().
+
+    Asks rarely until near the end, so as not to take part in what is measured.
+    """
+    begun = time.monotonic()
+    first = None
+    while True:
+        found = admin.get("/stats")["deliveries"]["delivered"]
+        now = time.monotonic()
+        if found >= wanted:
+            return now
+        if now - begun > timeout:
+            raise SystemExit(f"{wanted - found} deliveries were left after {timeout} s")
+        first = found if first is None else first
+        time.sleep(0.25 if wanted - found > (wanted - first) / 10 else 0.02)
 
 
 def memory(pid):
@@ -115,7 +144,7 @@ def memory(pid):
 class Peer:
     """The origin and receiver of peer.c, compiled when needed."""
 
-    def __init__(self, folder, file=None):
+    def __init__(self, folder, file=None, port=0):
         compiler = shutil.which("cc") or shutil.which("clang") or shutil.which("gcc")
         if compiler is None:
             raise SystemExit("the benchmarks need a C compiler: apt-get install gcc")
@@ -123,7 +152,7 @@ class Peer:
         if not program.exists():
             subprocess.run([compiler, "-O2", "-o", str(program), str(Path(__file__).with_name("peer.c"))], check=True)
         self.process = subprocess.Popen(
-            dying_with_parent([str(program), *([str(file)] if file else [])]), stdin=subprocess.PIPE,
+            dying_with_parent([str(program), "-p", str(port), *([str(file)] if file else [])]), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True,
         )
         self.port = int(self.process.stdout.readline().split()[1])
@@ -141,6 +170,12 @@ class Peer:
         """(callbacks so far, time.monotonic() of the last one)."""
         count, last = self.get("/count").split()
         return int(count), float(last)
+
+    def marks(self):
+        """What `/marks` says, by names."""
+        values = self.get("/marks").split()
+        names = ("count", "empty", "first", "last", "last_wall", "served")
+        return {name: (int if name in names[:2] else float)(value) for name, value in zip(names, values)}
 
     def wait_for(self, count, timeout):
         """When the callback number `count` arrived, on the clock of time.monotonic()."""

@@ -1,11 +1,16 @@
 /* The other end of the benchmarks: an origin and a receiver that cost less than what they measure.
  *
- *   peer [FILE]     listens on a free loopback port and prints `port N`; ends with SIGTERM or when stdin closes.
+ *   peer [-p PORT] [FILE]
+ *                   listens on that loopback port or a free one and prints `port N`; ends with SIGTERM or when stdin
+ *                   closes.
  *
  *   GET /bytes/N/…  N bytes from memory, at most 1 MiB
  *   GET /file/N/…   the first N bytes of FILE by sendfile(2)
  *   GET /count      `COUNT SECONDS`: callbacks so far, and CLOCK_MONOTONIC when the last one was complete
- *   GET /reset      sets the count to nought
+ *   GET /marks      `COUNT EMPTY FIRST LAST LAST-WALL SERVED`: callbacks so far; how many of them had no body;
+ *                   CLOCK_MONOTONIC at the first byte of the first and of the last of them, CLOCK_REALTIME for the
+ *                   last; CLOCK_MONOTONIC when the last answer of a source had been handed to the kernel
+ *   GET /reset      sets all of these to nought
  *   POST …          a callback: read whole, counted, answered with an empty 200
  *
  * One thread, epoll, keep-alive. Not a general HTTP server: heads up to 32 KiB, bodies only with Content-Length.
@@ -34,6 +39,8 @@ struct connection {
     size_t have;              /* bytes in `in` */
     size_t skip;              /* bytes of a request's body still to come */
     int counts;               /* whether the request under way is a callback */
+    int serves;               /* whether the answer under way is a source's */
+    double began, began_wall; /* when the first byte of the request under way came */
     char out[256];            /* the head of the answer */
     size_t out_length, out_at;
     size_t memory_left;       /* bytes still to send from memory */
@@ -44,15 +51,18 @@ struct connection {
 
 static char memory[MEMORY];
 static int file = -1;
-static long long count;
+static long long count, empty;
 static double last;
+static double first_began, last_began, last_began_wall, served;
 static int queue;
 
-static double now(void) {
+static double on(clockid_t clock) {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(clock, &time);
     return time.tv_sec + time.tv_nsec / 1e9;
 }
+
+static double now(void) { return on(CLOCK_MONOTONIC); }
 
 static void drop(struct connection *c) {
     close(c->socket);
@@ -86,20 +96,34 @@ static void answer(struct connection *c, const char *type, long long length) {
 }
 
 static void say(struct connection *c, const char *text) {
+    c->serves = 0;
     answer(c, "text/plain", (long long)strlen(text));
     c->out_length += (size_t)snprintf(c->out + c->out_length, sizeof c->out - c->out_length, "%s", text);
 }
 
+/* Counts a callback whose last byte has come. */
+static void take(struct connection *c) {
+    count++;
+    last = now();
+    c->counts = 0;
+}
+
 /* Decides on a request whose head ends at `end`. */
 static void decide(struct connection *c, char *end) {
-    char text[64];
+    char text[160];
     *end = 0;
     c->counts = 0;
+    c->serves = 1;
     c->skip = 0;
     for (char *line = strstr(c->in, "\r\n"); line && line < end; line = strstr(line + 2, "\r\n"))
         if (strncasecmp(line + 2, "content-length:", 15) == 0) c->skip = strtoull(line + 17, NULL, 10);
     if (strncmp(c->in, "POST ", 5) == 0) {
         c->counts = 1;
+        c->serves = 0;
+        if (c->skip == 0) empty++;
+        if (first_began == 0) first_began = c->began;
+        last_began = c->began;
+        last_began_wall = c->began_wall;
         answer(c, "text/plain", 0);
     } else if (strncmp(c->in, "GET /bytes/", 11) == 0 || strncmp(c->in, "HEAD /bytes/", 12) == 0) {
         long long length = atoll(strchr(c->in, '/') + 7);
@@ -114,9 +138,13 @@ static void decide(struct connection *c, char *end) {
     } else if (strncmp(c->in, "GET /count", 10) == 0) {
         snprintf(text, sizeof text, "%lld %.9f\n", count, last);
         say(c, text);
+    } else if (strncmp(c->in, "GET /marks", 10) == 0) {
+        snprintf(text, sizeof text, "%lld %lld %.9f %.9f %.9f %.9f\n", count, empty, first_began, last_began,
+                 last_began_wall, served);
+        say(c, text);
     } else if (strncmp(c->in, "GET /reset", 10) == 0) {
-        count = 0;
-        last = 0;
+        count = empty = 0;
+        last = first_began = last_began = last_began_wall = served = 0;
         say(c, "0\n");
     } else {
         c->out_at = 0;
@@ -142,23 +170,19 @@ static int advance(struct connection *c) {
             epoll_ctl(queue, EPOLL_CTL_MOD, c->socket, &event);
             c->waits = 0;
         }
+        if (c->skip == 0 && c->serves) {
+            served = now();
+            c->serves = 0;
+        }
         if (c->skip > 0 && c->have > 0) {
             size_t taken = c->have < c->skip ? c->have : c->skip;
             memmove(c->in, c->in + taken, c->have - taken);
             c->have -= taken;
             c->skip -= taken;
-            if (c->skip == 0 && c->counts) {
-                count++;
-                last = now();
-                c->counts = 0;
-            }
+            if (c->skip == 0 && c->counts) take(c);
             continue;
         }
-        if (c->skip == 0 && c->counts) {
-            count++;
-            last = now();
-            c->counts = 0;
-        }
+        if (c->skip == 0 && c->counts) take(c);
         if (c->skip == 0 && c->have > 0) {
             char *end = memmem(c->in, c->have, "\r\n\r\n", 4);
             if (end) {
@@ -173,6 +197,10 @@ static int advance(struct connection *c) {
         ssize_t got = recv(c->socket, c->in + c->have, sizeof c->in - c->have, 0);
         if (got == 0) return 0;
         if (got < 0) return errno == EAGAIN || errno == EINTR;
+        if (c->have == 0 && c->skip == 0) {
+            c->began = now();
+            c->began_wall = on(CLOCK_REALTIME);
+        }
         c->have += (size_t)got;
     }
 }
@@ -183,14 +211,20 @@ int main(int argc, char **argv) {
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     signal(SIGPIPE, SIG_IGN);
-    if (argc > 1 && (file = open(argv[1], O_RDONLY)) < 0) {
-        perror(argv[1]);
+    int port = 0, at = 1;
+    if (argc > 2 && strcmp(argv[1], "-p") == 0) {
+        port = atoi(argv[2]);
+        at = 3;
+    }
+    if (argc > at && (file = open(argv[at], O_RDONLY)) < 0) {
+        perror(argv[at]);
         return 1;
     }
     for (size_t i = 0; i < sizeof memory; i++) memory[i] = (char)(i * 2654435761u >> 13);
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     int one = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(listener, 4096) < 0) {

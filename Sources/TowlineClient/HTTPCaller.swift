@@ -24,6 +24,7 @@ package struct HTTPCaller: Sendable {
     package enum Method: String, Sendable {
         case GET
         case POST
+        case DELETE
     }
 
     /// Why there is no answer.
@@ -52,14 +53,23 @@ package struct HTTPCaller: Sendable {
     private let client: HTTPClient
 
     /// Lives as long as the process, like the singletons of the HTTP client itself.
-    private static let processClient: HTTPClient = {
+    private static let processClient = HTTPClient(configuration: configuration)
+
+    /// As ``processClient``, with a connection for each exchange.
+    private static let singleUseClient: HTTPClient = {
+        var configuration = Self.configuration
+        configuration.maximumUsesPerConnection = 1
+        return HTTPClient(configuration: configuration)
+    }()
+
+    private static var configuration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
         configuration.timeout = HTTPClient.Configuration.Timeout(connect: .seconds(5))
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.httpVersion = .http1Only
-        return HTTPClient(configuration: configuration)
-    }()
+        return configuration
+    }
 
     /// Sets the limits.
     ///
@@ -71,6 +81,14 @@ package struct HTTPCaller: Sendable {
         self.client = client ?? Self.processClient
     }
 
+    /// A caller that opens a connection for each exchange, for servers that may close an idle one at any time.
+    ///
+    /// - Parameter timeout: How long one exchange may take in all.
+    /// - Returns: A caller that has not connected yet.
+    package static func connectingAnew(timeout: Duration) -> HTTPCaller {
+        HTTPCaller(timeout: timeout, client: singleUseClient)
+    }
+
     /// Sends a request and collects the answer.
     ///
     /// - Parameters:
@@ -78,22 +96,59 @@ package struct HTTPCaller: Sendable {
     ///   - url: The whole URL, encoded.
     ///   - headers: The headers; those that the body needs are added.
     ///   - body: The body; empty for none.
+    ///   - timeout: How long this exchange may take in all; nil for the caller's own.
     /// - Returns: The answer, whatever its status.
     /// - Throws: ``Failure`` when there is no answer, `CancellationError` when the task was cancelled.
-    package func send(method: Method, url: String, headers: [NameValuePair], body: [UInt8] = []) async throws -> Answer
-    {
+    package func send(
+        method: Method, url: String, headers: [NameValuePair], body: [UInt8] = [], timeout: Duration? = nil
+    ) async throws -> Answer {
+        let (answer, end) = try await exchange(
+            method: method, url: url, headers: headers, body: body, timeout: timeout ?? self.timeout,
+            limit: Self.maxAnswerBytes)
+        switch end {
+        case .whole: return answer
+        case .cut: throw Failure(NIOTooManyBytesError(maxBytes: Self.maxAnswerBytes))
+        case .late: throw Failure(HTTPClientError.deadlineExceeded)
+        case .broken(let error): throw Failure(error)
+        }
+    }
+
+    /// Sends a request and reads the beginning of the answer's body; what happens after the status cannot undo it.
+    ///
+    /// - Parameters:
+    ///   - method: The method.
+    ///   - url: The whole URL, encoded.
+    ///   - headers: The headers; those that the body needs are added.
+    ///   - body: The body; empty for none.
+    ///   - limit: Bytes of the answer's body that are read at most.
+    /// - Returns: The answer, whatever its status, with as much of its body as came within the limits.
+    /// - Throws: ``Failure`` when there is no status, `CancellationError` when the task was cancelled.
+    package func sendReadingBeginning(
+        method: Method, url: String, headers: [NameValuePair], body: [UInt8] = [], limit: Int
+    ) async throws -> Answer {
+        try await exchange(
+            method: method, url: url, headers: headers, body: body, timeout: timeout, limit: limit
+        ).answer
+    }
+
+    private func exchange(
+        method: Method, url: String, headers: [NameValuePair], body: [UInt8], timeout: Duration, limit: Int
+    ) async throws -> (answer: Answer, end: BodyEnd) {
         try Task.checkCancellation()
+        let deadline = ContinuousClock.now + timeout
         var request = HTTPClientRequest(url: url)
-        request.method = method == .GET ? .GET : .POST
+        request.method = HTTPMethod(rawValue: method.rawValue)
         for header in headers { request.headers.add(name: header.name, value: header.value) }
         if !body.isEmpty || method == .POST { request.body = .bytes(ByteBuffer(bytes: body)) }
         do {
             let response = try await client.execute(request, deadline: .now() + TimeAmount(timeout))
-            let buffer = try await response.body.collect(upTo: Self.maxAnswerBytes)
-            return Answer(
+            let read = await Self.read(response.body, limit: limit, until: deadline)
+            try Task.checkCancellation()
+            let answer = Answer(
                 status: Int(response.status.code),
                 headers: response.headers.map { (name: $0.name, value: $0.value) },
-                body: Array(buffer.readableBytesView))
+                body: Array(read.bytes.readableBytesView))
+            return (answer, read.end)
         } catch {
             if Task.isCancelled || error is CancellationError { throw CancellationError() }
             throw Failure(error)

@@ -30,6 +30,11 @@ struct AdminError: Error {
 
     static func badRequest(_ message: String) -> AdminError { AdminError(.badRequest, "BadRequest", message) }
 
+    /// Nothing has this name.
+    static func missing(_ what: String, _ name: String) -> AdminError {
+        AdminError(.notFound, "NotFound", "there is no \(what) \(name.prefix(64))")
+    }
+
     var response: Response {
         let body = JSONValue.members([
             "error": .members(["code": .string(code), "message": .string(message)])

@@ -15,7 +15,11 @@ struct AdminGuard: RouterMiddleware {
         next: @concurrent (Request, AdminContext) async throws -> Response
     ) async throws -> Response {
         if let refusal = refusal(request, context: context) { return refusal }
-        return try await next(request, context)
+        do {
+            return try await next(request, context)
+        } catch let error as HTTPError where error.status == .notFound {
+            return AdminError(.notFound, "NotFound", "the admin API has no such path").response
+        }
     }
 
     private func refusal(_ request: Request, context: AdminContext) -> Response? {

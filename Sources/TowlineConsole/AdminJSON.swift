@@ -34,7 +34,7 @@ enum AdminJSON {
         return .object(
             members + [
                 .init("attemptList", .array(detail.attempts.map(attempt))),
-                .init("events", .array(detail.events.map(event))),
+                .init("events", .array(detail.events.map { event($0) })),
                 .init("deliveries", .array(detail.deliveries.map(delivery))),
             ])
     }
@@ -55,34 +55,6 @@ enum AdminJSON {
         ])
     }
 
-    private static func event(_ event: Event) -> JSONValue {
-        .members([
-            "id": .string(event.id.description),
-            "type": .string(event.type.rawValue),
-            "run": .integer(event.run),
-            "createdAt": .string(event.createdAt.description),
-            "body": (try? JSONParser.parse(event.body)) ?? .null,
-        ])
-    }
-
-    private static func delivery(_ delivery: Delivery) -> JSONValue {
-        let url =
-            switch delivery.target {
-            case .http(let url): url
-            }
-        return .members([
-            "id": .string(delivery.id.description),
-            "event": .string(delivery.event.description),
-            "eventType": .string(delivery.eventType.rawValue),
-            "url": .string(masked(url)),
-            "state": .string(delivery.state.rawValue),
-            "attempts": .integer(delivery.attempts),
-            "reason": delivery.reason.json,
-            "createdAt": .string(delivery.createdAt.description),
-            "endedAt": delivery.endedAt.map { .string($0.description) },
-        ])
-    }
-
     static func key(_ key: AccessKeyInfo) -> JSONValue {
         .members([
             "id": .string(key.id),
@@ -92,7 +64,7 @@ enum AdminJSON {
         ])
     }
 
-    private static func masked(_ url: String) -> String {
+    static func masked(_ url: String) -> String {
         (try? HTTPURL(parsing: url).masked) ?? "(not a URL)"
     }
 }

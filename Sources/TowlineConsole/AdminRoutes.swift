@@ -1,19 +1,25 @@
 import HTTPTypes
 package import Hummingbird
 package import Logging
-import NIOCore
 package import TowlineCore
 package import TowlineStore
 
-/// The admin API, built endpoint by endpoint with the command that needs it (interface.md, "Admin API").
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The admin API (docs/admin-api.md); each area's routes and handlers are in a file of their own.
 package struct AdminRoutes: Sendable {
-    private let store: any Store
-    private let progress: @Sendable (JobID) -> JobProgress?
-    private let unknownParameters: @Sendable () -> [String: Int]
-    private let isReady: @Sendable () async throws -> Void
-    private let makeSecret: @Sendable () -> (id: String, secret: String)
+    let store: any Store
+    let progress: @Sendable (JobID) -> JobProgress?
+    let unknownParameters: @Sendable () -> [String: Int]
+    let isReady: @Sendable () async throws -> Void
+    let makeSecret: @Sendable () -> (id: String, secret: String)
+    let version: String
+    let hooks: AdminHooks
     private let token: String?
-    private let version: String
     private let logger: Logger
 
     /// Routes over a store.
@@ -26,13 +32,14 @@ package struct AdminRoutes: Sendable {
     ///   - makeSecret: Gives a fresh random access key.
     ///   - token: What callers must show (`admin.token`); nil lets loopback in.
     ///   - version: The version of this build.
+    ///   - hooks: What routes of events and endpoints need from other parts.
     ///   - logger: Gets what goes wrong.
     package init(
         store: any Store, progress: @escaping @Sendable (JobID) -> JobProgress?,
         unknownParameters: @escaping @Sendable () -> [String: Int],
         isReady: @escaping @Sendable () async throws -> Void,
         makeSecret: @escaping @Sendable () -> (id: String, secret: String), token: String?, version: String,
-        logger: Logger
+        hooks: AdminHooks = AdminHooks(), logger: Logger
     ) {
         self.store = store
         self.progress = progress
@@ -41,30 +48,50 @@ package struct AdminRoutes: Sendable {
         self.makeSecret = makeSecret
         self.token = token
         self.version = version
+        self.hooks = hooks
         self.logger = logger
     }
 
     /// The router with every route.
+    ///
+    /// A path that is known answers other methods with 405 and `Allow`.
     package func router() -> Router<AdminContext> {
         let router = Router(context: AdminContext.self)
         router.add(middleware: AdminGuard(token: token))
-        router.get("/healthz") { _, _ in Response.json(.members(["status": .string("ok")])) }
-        router.get("/readyz") { _, _ in await answer { try await readiness() } }
-        let api = router.group("/api/v1")
-        api.get("/stats") { _, _ in await answer { try await stats() } }
-        api.get("/jobs") { request, _ in await answer { try await listJobs(request) } }
-        api.get("/jobs/:id") { _, context in await answer { try await job(context) } }
-        api.post("/jobs/:id/cancel") { _, context in await answer { try await cancel(context) } }
-        api.post("/jobs/:id/retry") { _, context in await answer { try await retry(context) } }
-        api.get("/keys") { _, _ in await answer { try await listKeys() } }
-        api.post("/keys") { request, _ in await answer { try await createKey(request) } }
-        api.post("/keys/:id/revoke") { _, context in await answer { try await revokeKey(context) } }
+        var allowed: [String: [HTTPRequest.Method]] = [:]
+        for route in serverRoutes + jobRoutes + keyRoutes + eventRoutes + deliveryRoutes + endpointRoutes + replayRoutes
+            + listenerRoutes
+        {
+            allowed[route.path, default: []].append(route.method)
+            router.on(RouterPath(route.path), method: route.method) { request, context in
+                await answer(AdminCall(request: request, context: context), route.handler)
+            }
+        }
+        for (path, methods) in allowed {
+            let list = methods.map(\.rawValue).sorted().joined(separator: ", ")
+            for method in Self.methods where !methods.contains(method) {
+                router.on(RouterPath(path), method: method) { _, _ in
+                    var response = AdminError(
+                        .methodNotAllowed, "MethodNotAllowed", "this path takes \(list)"
+                    ).response
+                    response.headers[.allow] = list
+                    return response
+                }
+            }
+        }
         return router
     }
 
-    private func answer(_ work: () async throws -> JSONValue) async -> Response {
+    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
+
+    private func answer(_ call: AdminCall, _ handler: AdminRoute.Handler) async -> Response {
         do {
-            return .json(try await work())
+            var response = Response.json(try await handler(call))
+            // The wait for events watches the connection for its end and cannot give it back.
+            if call.isLongPoll { response.headers[.connection] = "close" }
+            return response
+        } catch is CancellationError {
+            return AdminError(.serviceUnavailable, "Unavailable", "the request was given up").response
         } catch {
             let adminError = AdminError(error)
             if adminError.status.code >= 500 {
@@ -73,137 +100,86 @@ package struct AdminRoutes: Sendable {
             return adminError.response
         }
     }
+}
 
-    private func readiness() async throws -> JSONValue {
-        do {
-            try await isReady()
-        } catch {
-            throw AdminError(.serviceUnavailable, "NotReady", "\(error)")
-        }
-        return .members(["status": .string("ready")])
+/// What routes of events and endpoints need from other parts of the server.
+package struct AdminHooks: Sendable {
+    /// Why a URL may not be a callback's address now, as one sentence that names the rule; nil when it may.
+    package var callbackRefusal: @Sendable (HTTPURL) async -> String? = { _ in
+        "No address policy is connected to this server's admin API."
+    }
+    /// The headers of an event's POST to a URL, freshly signed with these keys.
+    package var composeRequest: @Sendable (Event, String, DeliverySigning) -> [(name: String, value: String)] = {
+        _, _, _ in []
+    }
+    /// Returns when the server begins to shut down, or on cancellation.
+    package var untilShutdown: @Sendable () async -> Void = {
+        let (never, source) = AsyncStream.makeStream(of: Void.self)
+        for await _ in never {}
+        source.finish()
+    }
+    /// Random bytes that cannot be guessed, as many as asked for.
+    package var randomBytes: @Sendable (Int) -> [UInt8] = { count in
+        var generator = SystemRandomNumberGenerator()
+        return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    }
+    /// What waits are measured with.
+    package var clock: any MonotonicClock = SystemMonotonicClock()
+    /// The current moment, for telling a pause that lasts from one that is over.
+    package var wallClock: @Sendable () -> Timestamp = {
+        Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
     }
 
-    private func stats() async throws -> JSONValue {
-        let jobs = try await store.jobCounts()
-        let deliveries = try await store.deliveryCounts()
-        let unknown = unknownParameters()
-        return .members([
-            "version": .string(version),
-            "jobs": .object(JobState.allCases.map { .init($0.rawValue, .integer(jobs[$0] ?? 0)) }),
-            "deliveries": .object(DeliveryState.allCases.map { .init($0.rawValue, .integer(deliveries[$0] ?? 0)) }),
-            "unknownParameters": .object(
-                unknown.keys.sorted().map { .init($0, .integer(unknown[$0] ?? 0)) }),
-        ])
+    /// Hooks that refuse every callback address and compose no headers; the rest is the system's.
+    package init() {}
+}
+
+/// One route: a method, a path with `:id` or `:name`, and what answers.
+struct AdminRoute: Sendable {
+    typealias Handler = @Sendable (AdminCall) async throws -> JSONValue
+
+    let method: HTTPRequest.Method
+    let path: String
+    let handler: Handler
+
+    init(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
+        self.method = method
+        self.path = path
+        self.handler = handler
+    }
+}
+
+/// One request to a route.
+struct AdminCall {
+    let request: Request
+    let context: AdminContext
+
+    /// Whether the request waits for events.
+    var isLongPoll: Bool {
+        request.uri.path.hasPrefix("/api/v1/listeners/") && request.uri.queryParameters.get("wait") != nil
     }
 
-    private func listJobs(_ request: Request) async throws -> JSONValue {
-        let query = request.uri.queryParameters
-        var filter = JobFilter()
-        if let text = query.get("status"), !text.isEmpty {
-            guard let state = JobState(rawValue: text.lowercased()) else {
-                let names = JobState.allCases.map(\.rawValue).joined(separator: ", ")
-                throw AdminError.badRequest("status is one of \(names)")
-            }
-            filter.state = state
-        }
-        filter.origin = query.get("origin").flatMap { $0.isEmpty ? nil : $0 }
-        filter.text = query.get("q").flatMap { $0.isEmpty ? nil : $0 }
-        if let cursor = query.get("cursor"), !cursor.isEmpty {
-            guard let before = JobID(cursor) else {
-                throw AdminError.badRequest("cursor is the 'next' of the page before")
-            }
-            filter.before = before
-        }
-        var limit = 50
-        if let text = query.get("limit"), !text.isEmpty {
-            guard let number = Int(text), (1...500).contains(number) else {
-                throw AdminError.badRequest("limit is a number from 1 to 500")
-            }
-            limit = number
-        }
-        let page = try await store.jobs(matching: filter, limit: limit)
-        return .members([
-            "jobs": .array(page.items.map { AdminJSON.job($0, progress: progress($0.id)) }),
-            "next": page.next.json,
-        ])
+    /// The query; unknown parameters are refused.
+    func query(_ allowed: String...) throws -> AdminQuery { try AdminQuery(request, allowed: allowed) }
+
+    /// The body; unknown members are refused, and so is a query.
+    func body(_ allowed: String...) async throws -> AdminBody {
+        _ = try AdminQuery(request, allowed: [])
+        return try await AdminBody(request, allowed: allowed)
     }
 
-    private func jobID(_ context: AdminContext) throws -> JobID {
-        let text = context.parameters.get("id") ?? ""
-        guard let id = JobID(text) else {
-            throw AdminError(.notFound, "NotFound", "there is no job \(text.prefix(64))")
-        }
+    /// Refuses a query and a body with members, for routes that read neither.
+    func nothing() async throws { _ = try await body() }
+
+    /// The identifier in the path.
+    ///
+    /// - Throws: ``AdminError`` 404 for a text that is none.
+    func id<ID: TimeOrderedID>(_ type: ID.Type = ID.self, of what: String) throws -> ID {
+        let text = parameter("id")
+        guard let id = ID(text) else { throw AdminError.missing(what, text) }
         return id
     }
 
-    private func detail(_ id: JobID) async throws -> JSONValue {
-        guard let detail = try await store.jobDetail(id) else {
-            throw AdminError(.notFound, "NotFound", "there is no job \(id)")
-        }
-        return AdminJSON.detail(detail, progress: progress(id))
-    }
-
-    private func job(_ context: AdminContext) async throws -> JSONValue { try await detail(try jobID(context)) }
-
-    private func cancel(_ context: AdminContext) async throws -> JSONValue {
-        let id = try jobID(context)
-        let cancelled = try await store.cancel(
-            [id], account: nil, onlyPending: false, failure: JobFailure(.cancelled, "an operator cancelled the job"),
-            nonce: nil)
-        let detail = try await detail(id)
-        guard !cancelled.isEmpty else {
-            throw AdminError(
-                .conflict, "Conflict", "job \(id) has ended already (\(detail["state"]?.string ?? "unknown"))")
-        }
-        return detail
-    }
-
-    private func retry(_ context: AdminContext) async throws -> JSONValue {
-        let id = try jobID(context)
-        _ = try await store.retry(id)
-        return try await detail(id)
-    }
-
-    private func listKeys() async throws -> JSONValue {
-        .members(["keys": .array(try await store.listKeys().map(AdminJSON.key))])
-    }
-
-    private func createKey(_ request: Request) async throws -> JSONValue {
-        let body: ByteBuffer
-        do {
-            body = try await request.body.collect(upTo: 64 << 10)
-        } catch is NIOTooManyBytesError {
-            throw AdminError(.contentTooLarge, "TooLarge", "the body is larger than 64 KiB")
-        }
-        let value: JSONValue
-        do {
-            value = body.readableBytes == 0 ? .object([]) : try JSONParser.parse(body.readableBytesView)
-        } catch {
-            throw AdminError.badRequest("the body is a JSON object: \(error)")
-        }
-        let fresh = makeSecret()
-        let id = value["id"]?.string ?? fresh.id
-        let secret = value["secret"]?.string ?? fresh.secret
-        let account = value["account"]?.string ?? AccountID.standard.description
-        let isName = id.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || [0x2D, 0x2E, 0x5F].contains(byte)
-        }
-        guard (1...128).contains(id.utf8.count), isName else {
-            throw AdminError.badRequest("id has 1 to 128 letters, digits, '-', '.' and '_'")
-        }
-        guard (8...256).contains(secret.utf8.count), secret.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw AdminError.badRequest("secret has 8 to 256 printable ASCII characters without blanks")
-        }
-        guard (1...32).contains(account.utf8.count), account.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
-            throw AdminError.badRequest("account has 1 to 32 digits")
-        }
-        try await store.createKey(AccessKey(id: id, secret: secret, account: AccountID(account)))
-        return .members(["id": .string(id), "secret": .string(secret), "account": .string(account)])
-    }
-
-    private func revokeKey(_ context: AdminContext) async throws -> JSONValue {
-        let id = context.parameters.get("id") ?? ""
-        try await store.revokeKey(id)
-        return .members(["id": .string(id), "revoked": .bool(true)])
-    }
+    /// A part of the path.
+    func parameter(_ name: String) -> String { context.parameters.get(name) ?? "" }
 }

@@ -86,6 +86,20 @@ package struct DeliveryID: TimeOrderedID {
     package init(rawValue: UInt128) { self.rawValue = rawValue }
 }
 
+/// One receiver of events: a URL of an account.
+package struct EndpointID: TimeOrderedID {
+    package static let prefix = "ep_"
+    package let rawValue: UInt128
+    package init(rawValue: UInt128) { self.rawValue = rawValue }
+}
+
+/// One durable job that sends stored events again.
+package struct ReplayID: TimeOrderedID {
+    package static let prefix = "rpl_"
+    package let rawValue: UInt128
+    package init(rawValue: UInt128) { self.rawValue = rawValue }
+}
+
 /// The proof of one claim; every write by an engine carries it (design 4.8).
 package struct LeaseToken: TimeOrderedID {
     package static let prefix = "lea_"

@@ -1,81 +1,70 @@
 import TowlineCore
 import TowlineStore
-import VODEvents
 
-/// One attempt: signs the stored bytes for the moment, sends them and says what follows.
+/// Makes attempts: signs the stored bytes for the moment, sends them and says what follows.
 struct DeliveryAttemptRunner: Sendable {
-    let claim: ClaimedDelivery
-    let sender: any EventSender
-    let configuration: DeliveryConfiguration
-    let clock: any MonotonicClock
-    let wallClock: @Sendable () -> Timestamp
-    let random: @Sendable () -> Double
+    private let sender: any EventSender
+    private let configuration: DeliveryConfiguration
+    private let rule: OutcomeRule
+    private let clock: any MonotonicClock
+    private let wallClock: @Sendable () -> Timestamp
+    private let random: @Sendable () -> Double
 
-    /// Runs the attempt to its end.
-    ///
-    /// Never throws: what goes wrong is in the report.
-    func run() async -> DeliveryReport {
+    init(
+        sender: any EventSender, configuration: DeliveryConfiguration, clock: any MonotonicClock,
+        wallClock: @escaping @Sendable () -> Timestamp, random: @escaping @Sendable () -> Double
+    ) {
+        self.sender = sender
+        self.configuration = configuration
+        self.clock = clock
+        self.wallClock = wallClock
+        self.random = random
+        rule = OutcomeRule(durable: configuration.durablePolicy, maxRetryAfter: configuration.maxRetryAfter)
+    }
+
+    /// What attempts of a delivery run on best.
+    func executor(for claim: ClaimedDelivery) -> (any TaskExecutor)? { sender.executor(for: claim.target.url) }
+
+    /// Runs one attempt to its end; what goes wrong is in the report.
+    func run(_ claim: ClaimedDelivery) async -> DeliveryReport {
         let startedAt = clock.elapsed
+        let exchange = await exchange(for: claim)
         var record = DeliveryAttemptRecord()
-        let next = await next(record: &record)
-        record.duration = clock.elapsed - startedAt
-        return DeliveryReport(delivery: claim.id, lease: claim.lease, next: next, record: record)
-    }
-
-    private func next(record: inout DeliveryAttemptRecord) async -> DeliveryNext {
-        let request = request
-        record.requestHead = request.headers.map { header in
-            // With URL and time known, the digest would let a thief of the database try keys against it.
-            "\(header.name): \(header.name == "X-VOD-SIGNATURE" ? "(masked)" : header.value)"
-        }.joined(separator: "\n")
-        do {
-            let answer = try await sender.send(request)
-            record.address = answer.address
+        record.address = exchange.address
+        record.requestHead = exchange.requestHead
+        if case .answered(let answer) = exchange.outcome {
             record.httpStatus = answer.status
-            record.responseHead = answer.head
+            record.responseHead = HeaderMask.text(answer.headers)
             record.responseBody = answer.body
-            if answer.status == 200 { return .delivered }
-            return retryOrDie("the receiver answered \(answer.status); only 200 counts", isRetryable: true, &record)
-        } catch let error as EventSendError {
-            record.address = error.address
-            return retryOrDie(error.cause, isRetryable: error.isRetryable, &record)
-        } catch is CancellationError {
-            return .released
+        }
+        let outcome = rule.outcome(of: exchange.outcome, for: claim, now: wallClock(), random: random())
+        record.cause = outcome.cause
+        record.duration = clock.elapsed - startedAt
+        return DeliveryReport(
+            delivery: claim.id, lease: claim.lease, next: outcome.next, signal: outcome.signal, record: record)
+    }
+
+    private func exchange(for claim: ClaimedDelivery) async -> EventExchange {
+        let url = claim.target.url
+        do {
+            let headers = try EventRequestComposer.headers(
+                of: claim.event, to: url, signing: claim.signing, at: wallClock().milliseconds / 1000)
+            return await sender.send(
+                EventRequest(
+                    url: url, headers: headers, body: claim.event.body,
+                    keptResponseBytes: configuration.keptResponseBytes, timeout: configuration.timeout,
+                    responseBodyTimeout: configuration.responseBodyTimeout))
         } catch {
-            return retryOrDie("the attempt failed: \(type(of: error))", isRetryable: true, &record)
+            return EventExchange(.failed(cause: "the event cannot be signed: \(error)"))
         }
     }
+}
 
-    private func retryOrDie(
-        _ cause: String, isRetryable: Bool, _ record: inout DeliveryAttemptRecord
-    ) -> DeliveryNext {
-        record.cause = cause
-        guard isRetryable else { return .dead(reason: cause) }
-        guard let wait = configuration.policy.wait(after: claim.attempt, random: random()) else {
-            return .dead(reason: "\(cause); this was attempt \(claim.attempt), the last (\(configuration.policy.name))")
+extension CallbackTarget {
+    /// The address of an HTTP callback, byte for byte.
+    fileprivate var url: String {
+        switch self {
+        case .http(let url): url
         }
-        return .retry(after: wait)
-    }
-
-    /// The POST of this attempt: the stored bytes, signed with the key of the moment (vod-api.md 5.1, 5.2).
-    private var request: EventRequest {
-        let url =
-            switch claim.target {
-            case .http(let url): url
-            }
-        let seconds = wallClock().milliseconds / 1000
-        var headers: [EventRequest.Header] = [
-            .init("Content-Type", "application/json"),
-            .init("webhook-id", claim.event.id.description),
-            .init("webhook-timestamp", String(seconds)),
-        ]
-        if let key = claim.signingKey {
-            headers.append(.init("X-VOD-TIMESTAMP", String(seconds)))
-            headers.append(
-                .init("X-VOD-SIGNATURE", CallbackSignature.sign(url: url, timestamp: seconds, authKey: key)))
-        }
-        return EventRequest(
-            url: url, headers: headers, body: claim.event.body, keptResponseBytes: configuration.keptResponseBytes,
-            timeout: configuration.timeout)
     }
 }

@@ -29,7 +29,8 @@ struct Connector: Sendable {
     ) async throws(OutboundError) -> HTTP1Connection {
         let tlsContext = url.scheme == .https ? try await tls.context() : nil
         let socketAddress = try Self.socketAddress(address, port: url.port)
-        let eventLoop = group.next()
+        // A caller that runs on an event loop keeps its connections there.
+        let eventLoop = group.any()
         let attempt = ConnectAttempt()
         let timer = eventLoop.scheduleTask(in: limit) { attempt.fail(OutboundFailure.timeout(.connect)) }
         defer { timer.cancel() }

@@ -1,7 +1,9 @@
 import NIOCore
 
 /// What a connection knows about the exchange that it carries.
-struct HTTP1ActiveExchange {
+///
+/// Confined to the connection's event loop.
+final class HTTP1ActiveExchange {
     /// What bytes, or their end, meant for the exchange.
     enum Progress {
         case open
@@ -22,6 +24,8 @@ struct HTTP1ActiveExchange {
     var lastActivity: NIODeadline
     /// Whether parts of the request are not written yet.
     var isSending = false
+    /// Whether nothing of the request can have reached the peer.
+    var isUnsent = false
     /// Whether the peer ended TLS without saying so.
     var isTLSTruncated = false
 
@@ -41,7 +45,7 @@ struct HTTP1ActiveExchange {
     var hasReceivedBytes: Bool { parser.hasReceivedBytes }
 
     /// Reads bytes and hands over what they hold.
-    mutating func receive(_ bytes: ByteBuffer, budget: ReadBudget) -> Progress {
+    func receive(_ bytes: ByteBuffer, budget: ReadBudget) -> Progress {
         parser.append(bytes)
         if hasHead { lastActivity = .now() }
         var chunks: [ByteBuffer] = []
@@ -65,9 +69,11 @@ struct HTTP1ActiveExchange {
     }
 
     /// Takes note of the end of the connection.
-    mutating func receiveEnd(budget: ReadBudget) -> Progress {
+    func receiveEnd(budget: ReadBudget) -> Progress {
         do throws(HTTP1ParseError) {
-            guard try parser.finish() != nil else { return .failed(OutboundFailure.closedBeforeResponse(.sent)) }
+            guard !isUnsent, try parser.finish() != nil else {
+                return .failed(OutboundFailure.closedBeforeResponse(isUnsent ? .notSent : .sent))
+            }
         } catch {
             return .failed(OutboundFailure.whileParsing(error, hasHead: hasHead))
         }
@@ -78,7 +84,7 @@ struct HTTP1ActiveExchange {
     }
 
     /// Gives the share of the read buffers back, once.
-    mutating func releaseBudget(_ budget: ReadBudget) {
+    func releaseBudget(_ budget: ReadBudget) {
         if holdsBudget { budget.close() }
         holdsBudget = false
     }
@@ -94,7 +100,7 @@ struct HTTP1ActiveExchange {
         return limit
     }
 
-    private mutating func begin(_ head: HTTP1ResponseHead, budget: ReadBudget) {
+    private func begin(_ head: HTTP1ResponseHead, budget: ReadBudget) {
         self.head = head
         lastActivity = .now()
         if head.framing != .none {

@@ -10,6 +10,13 @@ final class HTTP1Connection: Sendable {
         let port: Int
         let address: IPAddress
 
+        /// Address and port tell almost all keys apart.
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(address.high)
+            hasher.combine(address.low)
+            hasher.combine(port)
+        }
+
         init(_ url: HTTPURL, _ address: IPAddress) {
             scheme = url.scheme
             host = url.host
@@ -31,8 +38,14 @@ final class HTTP1Connection: Sendable {
     }
 
     /// Sends a request; the exchange is told what comes back.
+    ///
+    /// At once when called on the connection's event loop.
     func start(_ exchange: HTTP1Exchange, call: HTTP1Call) {
-        channel.eventLoop.execute { self.handler.value.start(exchange, call: call) }
+        if channel.eventLoop.inEventLoop {
+            handler.value.start(exchange, call: call)
+        } else {
+            channel.eventLoop.execute { self.handler.value.start(exchange, call: call) }
+        }
     }
 
     /// Reads on after the reader took what was there.
@@ -58,8 +71,9 @@ final class HTTP1Connection: Sendable {
 
 /// What a connection needs to know to carry one exchange.
 struct HTTP1Call: Sendable {
-    /// Request line and fields, encoded.
+    /// Request line and fields, encoded, and a small body behind them.
     var head: ByteBuffer
+    /// A body that is not behind the head.
     var body: ByteBuffer?
     var isHeadRequest: Bool
     var limits: HTTP1ResponseParser.Limits

@@ -34,6 +34,8 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     private var idleLifetime: TimeAmount
     private var largestRead = 0
     private var isReadHeld = false
+    /// Whether a request that is one buffer is being written for the first time.
+    private var isFirstTry = false
     private var watchdog: (deadline: NIODeadline, timer: Scheduled<Void>)?
 
     /// - Parameters:
@@ -77,10 +79,16 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
             exchange.finish(.failed(OutboundFailure.closedBeforeResponse(.notSent)))
             return
         }
-        var active = HTTP1ActiveExchange(exchange: exchange, call: call, now: .now())
+        if case .idle = state, SocketInput.isPending(in: context.channel) {
+            // The peer closed it, or said something unasked: that must not be taken for the answer.
+            exchange.finish(.failed(OutboundFailure.closedBeforeResponse(.notSent)))
+            closeNow()
+            return
+        }
+        let active = HTTP1ActiveExchange(exchange: exchange, call: call, now: .now())
         active.isSending = true
         state = .active(active)
-        send(call, context: context)
+        send(call, of: active, context: context)
         armWatchdog()
         releaseRead()
     }
@@ -93,17 +101,15 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     }
 
     func resumeReading(_ exchange: HTTP1Exchange) {
-        guard case .active(var active) = state, active.exchange === exchange, isReadHeld else { return }
+        guard case .active(let active) = state, active.exchange === exchange, isReadHeld else { return }
         active.lastActivity = .now()
-        state = .active(active)
         armWatchdog()
         releaseRead()
     }
 
     func limit(_ exchange: HTTP1Exchange, to deadline: NIODeadline) {
-        guard case .active(var active) = state, active.exchange === exchange else { return }
+        guard case .active(let active) = state, active.exchange === exchange else { return }
         active.deadline = min(active.deadline ?? deadline, deadline)
-        state = .active(active)
         armWatchdog()
     }
 
@@ -122,26 +128,36 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
         end(with: OutboundError(.connectionClosed, retryable: true, "The connection was closed."))
     }
 
-    private func send(_ call: HTTP1Call, context: ChannelHandlerContext) {
+    private func send(_ call: HTTP1Call, of active: HTTP1ActiveExchange, context: ChannelHandlerContext) {
         let piece = 256 << 10
-        var body = call.body ?? ByteBuffer()
+        guard var body = call.body else {
+            // In one buffer: when the first try to write it fails, the peer cannot have the request.
+            isFirstTry = true
+            write(call.head, of: active, context: context, isLast: true)
+            context.flush()
+            isFirstTry = false
+            return
+        }
         context.write(wrapOutboundOut(call.head), promise: nil)
         // A large body goes in pieces so that its progress is seen.
         while body.readableBytes > piece, let slice = body.readSlice(length: piece) {
-            write(slice, context: context, isLast: false)
+            write(slice, of: active, context: context, isLast: false)
         }
-        write(body, context: context, isLast: true)
+        write(body, of: active, context: context, isLast: true)
         context.flush()
     }
 
-    private func write(_ bytes: ByteBuffer, context: ChannelHandlerContext, isLast: Bool) {
-        guard case .active(let active) = state else { return }
-        let exchange = active.exchange
-        context.write(wrapOutboundOut(bytes)).assumeIsolated().whenSuccess { [self] in
-            guard case .active(var active) = state, active.exchange === exchange else { return }
-            if !active.hasHead { active.lastActivity = .now() }
-            if isLast { active.isSending = false }
-            state = .active(active)
+    private func write(
+        _ bytes: ByteBuffer, of active: HTTP1ActiveExchange, context: ChannelHandlerContext, isLast: Bool
+    ) {
+        context.write(wrapOutboundOut(bytes)).assumeIsolated().whenComplete { [self] result in
+            switch result {
+            case .success:
+                if !active.hasHead { active.lastActivity = .now() }
+                if isLast { active.isSending = false }
+            case .failure:
+                if isFirstTry { active.isUnsent = true }
+            }
         }
     }
 
@@ -186,13 +202,12 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
         let bytes = unwrapInboundIn(data)
         largestRead = max(largestRead, bytes.readableBytes)
         switch state {
-        case .active(var active):
-            // Taken out meanwhile, so that the parser is not copied.
-            state = .closed
+        case .active where isFirstTry:
+            // Drained because nothing could be written: nobody can have been asked.
+            break
+        case .active(let active):
             let hadHead = active.hasHead
-            let result = active.receive(bytes, budget: budget)
-            state = .active(active)
-            settle(result, active)
+            settle(active.receive(bytes, budget: budget), active)
             if !hadHead { armWatchdog() }
         case .idle, .fresh, .connecting: closeNow()
         case .closed: break
@@ -202,12 +217,13 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch state {
         case .connecting: fail(OutboundFailure.whileConnecting(error))
-        case .active(var active):
+        case .active(let active):
             if case NIOSSLError.uncleanShutdown = error {
                 active.isTLSTruncated = true
-                state = .active(active)
             } else {
-                end(with: OutboundFailure.whileExchanging(error, hasResponse: active.hasReceivedBytes))
+                var failure = OutboundFailure.whileExchanging(error, hasResponse: active.hasReceivedBytes)
+                failure.isUnsent = active.isUnsent
+                end(with: failure)
             }
         case .idle, .fresh: closeNow()
         case .closed: break
@@ -217,11 +233,7 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     func channelInactive(context: ChannelHandlerContext) {
         switch state {
         case .connecting: fail(OutboundFailure.closedWhileConnecting(isTLS: isTLS))
-        case .active(var active):
-            state = .closed
-            let result = active.receiveEnd(budget: budget)
-            state = .active(active)
-            settle(result, active)
+        case .active(let active): settle(active.receiveEnd(budget: budget), active)
         case .idle, .fresh, .closed: break
         }
         closeNow()
@@ -257,7 +269,7 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
 
     /// Ends whatever is going on with an error and closes the channel.
     private func end(with error: OutboundError) {
-        if case .active(var active) = state {
+        if case .active(let active) = state {
             state = .closed
             active.releaseBudget(budget)
             active.exchange.finish(.failed(error))

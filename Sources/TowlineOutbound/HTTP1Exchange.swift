@@ -18,7 +18,7 @@ final class HTTP1Exchange: Sendable {
     private struct State {
         var head: HTTP1ResponseHead?
         var headWaiter: CheckedContinuation<HeadResult, Never>?
-        var chunks = CircularBuffer<ByteBuffer>(initialCapacity: 2)
+        var chunks = ChunkQueue()
         var chunkWaiter: CheckedContinuation<ChunkResult, Never>?
         var outcome: Outcome?
         /// Whether the connection stopped reading because the reader has not taken what is here.
@@ -157,6 +157,9 @@ final class HTTP1Exchange: Sendable {
         return isFirst
     }
 
+    /// Whether the connection has done its part.
+    var isOver: Bool { state.withLock { $0.outcome != nil } }
+
     /// Whether the connection may read on; when not, it is told by ``HTTP1Connection/resumeReading(_:)`` when it may.
     func mayReadMore() -> Bool {
         state.withLock { state in
@@ -164,5 +167,36 @@ final class HTTP1Exchange: Sendable {
             state.isHeld = true
             return false
         }
+    }
+}
+
+/// Pieces of a body in order; a body of one piece, as most answers have, costs no allocation.
+private struct ChunkQueue {
+    private var first: ByteBuffer?
+    private var rest: CircularBuffer<ByteBuffer>?
+
+    var isEmpty: Bool { first == nil }
+
+    mutating func append(contentsOf chunks: [ByteBuffer]) {
+        for chunk in chunks {
+            if first == nil {
+                first = chunk
+            } else if rest == nil {
+                rest = [chunk]
+            } else {
+                rest?.append(chunk)
+            }
+        }
+    }
+
+    mutating func popFirst() -> ByteBuffer? {
+        guard let chunk = first else { return nil }
+        first = rest?.popFirst()
+        return chunk
+    }
+
+    mutating func removeAll() {
+        first = nil
+        rest = nil
     }
 }

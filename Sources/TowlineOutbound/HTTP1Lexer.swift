@@ -6,7 +6,15 @@ enum HTTP1Lexer {
     static func statusLine(
         _ line: ByteBuffer
     ) throws(HTTP1ParseError) -> (minorVersion: Int, status: Int, reason: String) {
-        let bytes = Array(line.readableBytesView)
+        let parsed = line.withUnsafeReadableBytes { bytes in
+            Result { () throws(HTTP1ParseError) in try statusLine(of: bytes) }
+        }
+        return try parsed.get()
+    }
+
+    private static func statusLine(
+        of bytes: UnsafeRawBufferPointer
+    ) throws(HTTP1ParseError) -> (minorVersion: Int, status: Int, reason: String) {
         let isHTTP1 = bytes.count >= 12 && bytes.starts(with: "HTTP/1.".utf8) && bytes[8] == 0x20
         guard isHTTP1, let minor = digit(bytes[7]) else {
             throw .malformed("the response does not begin with an HTTP/1 status line")
@@ -16,21 +24,25 @@ enum HTTP1Lexer {
         else {
             throw .malformed("the status is not a number of three digits")
         }
-        let reason = bytes.dropFirst(13)
+        let reason = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(13))
         guard reason.allSatisfy(isText) else { throw .malformed("the status line holds control characters") }
         return (minor, first * 100 + second * 10 + third, String(decoding: reason, as: UTF8.self))
     }
 
     /// Reads `name ":" value`.
-    static func field(_ line: ByteBuffer) throws(HTTP1ParseError) -> (name: String, value: String) {
-        let bytes = line.readableBytesView
-        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > bytes.startIndex,
-            bytes[..<colon].allSatisfy(isToken)
-        else {
+    static func field(_ line: ByteBuffer) throws(HTTP1ParseError) -> (String, String) {
+        let parsed = line.withUnsafeReadableBytes { bytes in
+            Result { () throws(HTTP1ParseError) in try field(of: bytes) }
+        }
+        return try parsed.get()
+    }
+
+    private static func field(of bytes: UnsafeRawBufferPointer) throws(HTTP1ParseError) -> (String, String) {
+        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > 0, bytes[..<colon].allSatisfy(isToken) else {
             throw .malformed("a header line has no valid field name")
         }
-        let name = String(decoding: bytes[..<colon], as: UTF8.self)
-        return (name, try value(bytes[(colon + 1)...]))
+        let name = String(decoding: UnsafeRawBufferPointer(rebasing: bytes[..<colon]), as: UTF8.self)
+        return (name, try value(UnsafeRawBufferPointer(rebasing: bytes[(colon + 1)...])))
     }
 
     /// Whether the line continues the one before it.
@@ -40,7 +52,10 @@ enum HTTP1Lexer {
 
     /// Reads a line that is all value, such as a continuation.
     static func fieldValue(_ line: ByteBuffer) throws(HTTP1ParseError) -> String {
-        try value(line.readableBytesView)
+        let parsed = line.withUnsafeReadableBytes { bytes in
+            Result { () throws(HTTP1ParseError) in try value(bytes) }
+        }
+        return try parsed.get()
     }
 
     /// Reads `size [";" extension]` in hexadecimal.
@@ -80,15 +95,36 @@ enum HTTP1Lexer {
         byte == 0x09 || (byte >= 0x20 && byte != 0x7f)
     }
 
+    /// Whether every byte of a text fulfils a condition.
+    static func areAll(_ text: String, _ condition: (UInt8) -> Bool) -> Bool {
+        var text = text
+        return text.withUTF8 { $0.allSatisfy(condition) }
+    }
+
+    /// Whether a name is the expected one, which is in lower case, in any case of its ASCII letters.
+    static func isSame(_ name: String, _ expected: StaticString) -> Bool {
+        guard name.utf8.count == expected.utf8CodeUnitCount else { return false }
+        var name = name
+        return name.withUTF8 { bytes in
+            expected.withUTF8Buffer { expected in
+                zip(bytes, expected).allSatisfy { lowercased($0) == $1 }
+            }
+        }
+    }
+
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+    }
+
     private static func isBlank(_ byte: UInt8) -> Bool {
         byte == 0x20 || byte == 0x09
     }
 
-    private static func value(_ bytes: ByteBufferView) throws(HTTP1ParseError) -> String {
+    private static func value(_ bytes: UnsafeRawBufferPointer) throws(HTTP1ParseError) -> String {
         guard bytes.allSatisfy(isText) else { throw .malformed("a header value holds control characters") }
         let start = bytes.drop(while: isBlank)
         guard let end = start.lastIndex(where: { !isBlank($0) }) else { return "" }
-        return String(decoding: start[...end], as: UTF8.self)
+        return String(decoding: UnsafeRawBufferPointer(rebasing: start[...end]), as: UTF8.self)
     }
 
     private static func digit(_ byte: UInt8) -> Int? {

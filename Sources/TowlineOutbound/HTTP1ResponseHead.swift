@@ -51,14 +51,47 @@ enum HTTP1ParseError: Error, Hashable, Sendable {
 struct HTTP1HeadInterpreter {
     let status: Int
     let minorVersion: Int
-    let fields: [(name: String, value: String)]
+    let fields: [(String, String)]
     let isHeadRequest: Bool
+
+    /// What follows from a head.
+    struct Facts {
+        /// How the end of the body is told.
+        var framing: HTTP1ResponseHead.Framing
+        /// Whether the peer keeps the connection open.
+        var keepsAlive: Bool
+        /// The `timeout` of a Keep-Alive field.
+        var keepAliveSeconds: Int64?
+    }
 
     /// RFC 9112 section 6.3, with what may be tampered with refused: both lengths at once, lengths that differ, a
     /// transfer coding other than `chunked` alone, and any transfer coding from an HTTP/1.0 peer.
-    func framing() throws(HTTP1ParseError) -> HTTP1ResponseHead.Framing {
-        let codings = list("transfer-encoding")
-        let length = try contentLength()
+    func facts() throws(HTTP1ParseError) -> Facts {
+        var codings: [String] = []
+        var length: Int64?
+        var hasClose = false
+        var hasKeepAlive = false
+        var keepAliveSeconds: Int64?
+        for (name, value) in fields {
+            switch name.utf8.count {
+            case 10 where HTTP1Lexer.isSame(name, "connection"):
+                let options = Self.elements(of: value)
+                hasClose = hasClose || options.contains("close")
+                hasKeepAlive = hasKeepAlive || options.contains("keep-alive")
+            case 10 where HTTP1Lexer.isSame(name, "keep-alive"):
+                keepAliveSeconds = keepAliveSeconds ?? Self.timeout(in: value)
+            case 14 where HTTP1Lexer.isSame(name, "content-length"):
+                length = try Self.contentLength(value, before: length)
+            case 17 where HTTP1Lexer.isSame(name, "transfer-encoding"): codings += Self.elements(of: value)
+            default: break
+            }
+        }
+        return Facts(
+            framing: try framing(codings: codings, length: length),
+            keepsAlive: !hasClose && (minorVersion > 0 || hasKeepAlive), keepAliveSeconds: keepAliveSeconds)
+    }
+
+    private func framing(codings: [String], length: Int64?) throws(HTTP1ParseError) -> HTTP1ResponseHead.Framing {
         if isHeadRequest || status == 204 || status == 304 { return .none }
         guard codings.isEmpty else {
             guard length == nil else { throw .malformed("both Content-Length and Transfer-Encoding are given") }
@@ -72,50 +105,37 @@ struct HTTP1HeadInterpreter {
         return length == 0 ? .none : .length(length)
     }
 
-    /// Whether the peer keeps the connection open.
-    var keepsAlive: Bool {
-        let options = list("connection")
-        if options.contains("close") { return false }
-        return minorVersion > 0 || options.contains("keep-alive")
+    /// The length that a field gives, which must be the one that another gave.
+    private static func contentLength(_ value: String, before: Int64?) throws(HTTP1ParseError) -> Int64 {
+        var length = before
+        let texts = elements(of: value)
+        guard !texts.isEmpty else { throw .malformed("the Content-Length is empty") }
+        for text in texts {
+            let isPlain = (1...18).contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+            guard isPlain, let number = Int64(text) else { throw .malformed("the Content-Length is not a number") }
+            guard length == nil || length == number else { throw .malformed("several Content-Length fields differ") }
+            length = number
+        }
+        return length ?? 0
     }
 
-    /// The `timeout` of a Keep-Alive field.
-    var keepAliveSeconds: Int64? {
-        for parameter in list("keep-alive") {
+    private static func timeout(in value: String) -> Int64? {
+        for parameter in elements(of: value) {
             let pair = parameter.split(separator: "=", maxSplits: 1)
             if pair.count == 2, pair[0] == "timeout", let seconds = Int64(pair[1]), seconds >= 0 { return seconds }
         }
         return nil
     }
 
-    private func contentLength() throws(HTTP1ParseError) -> Int64? {
-        var length: Int64?
-        for text in list("content-length") {
-            let isPlain = (1...18).contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
-            guard isPlain, let number = Int64(text) else { throw .malformed("the Content-Length is not a number") }
-            guard length == nil || length == number else { throw .malformed("several Content-Length fields differ") }
-            length = number
+    /// The comma-separated elements of a value, in lower case.
+    private static func elements(of value: String) -> [String] {
+        guard value.utf8.contains(where: { $0 == 0x2C || $0 == 0x20 || $0 == 0x09 }) else {
+            return value.isEmpty ? [] : [value.lowercased()]
         }
-        if length == nil, fields.contains(where: { isNamed($0.name, "content-length") }) {
-            throw .malformed("the Content-Length is empty")
-        }
-        return length
+        return value.split(separator: ",").map { trimmed($0).lowercased() }.filter { !$0.isEmpty }
     }
 
-    /// The comma-separated elements of all fields of a name, in lower case.
-    private func list(_ name: String) -> [String] {
-        fields.filter { isNamed($0.name, name) }.flatMap { field in
-            field.value.split(separator: ",").map { element in
-                trimmed(element).lowercased()
-            }
-        }.filter { !$0.isEmpty }
-    }
-
-    private func isNamed(_ name: String, _ expected: String) -> Bool {
-        name.utf8.count == expected.utf8.count && name.lowercased() == expected
-    }
-
-    private func trimmed(_ text: Substring) -> Substring {
+    private static func trimmed(_ text: Substring) -> Substring {
         let start = text.drop { $0 == " " || $0 == "\t" }
         let end = start.lastIndex { $0 != " " && $0 != "\t" }
         return end.map { start[...$0] } ?? ""

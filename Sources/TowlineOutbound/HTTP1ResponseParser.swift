@@ -51,7 +51,7 @@ struct HTTP1ResponseParser {
     private var minorVersion = 1
     private var status = 0
     private var reason = ""
-    private var fields: [(name: String, value: String)] = []
+    private var fields: [(String, String)] = []
 
     /// Whether any byte has come.
     private(set) var hasReceivedBytes = false
@@ -212,7 +212,7 @@ struct HTTP1ResponseParser {
     private mutating func readField(_ line: ByteBuffer) throws(HTTP1ParseError) {
         if HTTP1Lexer.isFolded(line) {
             guard let last = fields.indices.last else { throw .malformed("the first header line is a continuation") }
-            fields[last].value += " " + (try HTTP1Lexer.fieldValue(line))
+            fields[last].1 += " " + (try HTTP1Lexer.fieldValue(line))
             return
         }
         guard fields.count < limits.fields else { throw .headTooLarge }
@@ -232,7 +232,8 @@ struct HTTP1ResponseParser {
             fields: fields,
             isHeadRequest: isHeadRequest
         )
-        let framing = try interpreter.framing()
+        let facts = try interpreter.facts()
+        let framing = facts.framing
         switch framing {
         case .none: state = .done
         case .length(let length): state = .body(remaining: length)
@@ -241,10 +242,10 @@ struct HTTP1ResponseParser {
         }
         let head = HTTP1ResponseHead(
             status: HTTPResponseStatus(statusCode: status, reasonPhrase: reason),
-            headers: HTTPHeaders(fields.map { ($0.name, $0.value) }),
+            headers: HTTPHeaders(fields),
             framing: framing,
-            keepsAlive: interpreter.keepsAlive && framing != .untilClose,
-            keepAliveSeconds: interpreter.keepAliveSeconds
+            keepsAlive: facts.keepsAlive && framing != .untilClose,
+            keepAliveSeconds: facts.keepAliveSeconds
         )
         fields = []
         return head

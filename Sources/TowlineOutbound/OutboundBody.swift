@@ -35,7 +35,7 @@ package struct OutboundBody: AsyncSequence, Sendable {
 
     /// Lets the rest of the exchange take no longer than a given time.
     func limitRest(to time: Duration) {
-        guard case .exchange(let handle) = source else { return }
+        guard case .exchange(let handle) = source, !handle.exchange.isOver else { return }
         handle.exchange.connection.limit(handle.exchange, to: .now() + TimeAmount(time))
     }
 

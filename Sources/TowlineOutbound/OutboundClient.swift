@@ -55,10 +55,14 @@ package final class OutboundClient: OutboundCaller {
         connector = Connector(
             group: eventLoopGroup,
             tls: TLSContextProvider(extraCAFile: configuration.extraCAFile),
-            budget: ReadBudget(bytes: configuration.readBufferBudgetBytes),
+            budget: ReadBudget(
+                bytes: configuration.readBufferBudgetBytes, isSmall: configuration.expectsSmallResponses),
             pool: pool
         )
     }
+
+    /// What the connections run on.
+    package var eventLoopGroup: any EventLoopGroup { connector.group }
 
     /// Checks what can be checked before the first call: the file of extra certificates.
     ///
@@ -89,12 +93,12 @@ package final class OutboundClient: OutboundCaller {
         connector.budget.beginCall()
         defer { connector.budget.endCall() }
         do throws(OutboundError) {
-            let head = try HTTP1RequestEncoder.head(of: request, userAgent: configuration.userAgent)
+            let (head, body) = try HTTP1RequestEncoder.encode(request, userAgent: configuration.userAgent)
             guard !Task.isCancelled else { throw .cancelled() }
             let addresses = try await approvedAddresses(of: request.url, deadline: deadline)
             let call = HTTP1Call(
                 head: head,
-                body: request.body,
+                body: body,
                 isHeadRequest: request.method == .HEAD,
                 limits: .init(headBytes: configuration.maxHeaderBytes, fields: configuration.maxHeaderFields),
                 firstByteTimeout: TimeAmount(configuration.firstByteTimeout),

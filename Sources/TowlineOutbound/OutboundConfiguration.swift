@@ -26,6 +26,11 @@ package struct OutboundConfiguration: Sendable {
     package var maxIdleConnections = 256
     /// How long a connection is kept for reuse; 4 s, below the keep-alive time of common servers.
     package var idleConnectionLifetime: Duration = .seconds(4)
+    /// Whether responses are answers of a few KiB, as to callbacks, not files.
+    ///
+    /// Read buffers then begin small and stay small, and the system is told to hold little of what a peer sends, so that
+    /// a flood costs next to nothing.
+    package var expectsSmallResponses = false
 
     /// Makes the defaults.
     package init() {}

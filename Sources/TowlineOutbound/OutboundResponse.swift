@@ -95,6 +95,36 @@ extension OutboundResponse {
         return Prefix(bytes: bytes, isCut: false)
     }
 
+    /// Reads what comes of the beginning of the body, whatever happens afterwards.
+    ///
+    /// The connection is closed unless all of the body came within limit and time.
+    ///
+    /// - Parameters:
+    ///   - limit: Most bytes to keep, 0 or more.
+    ///   - time: How long it may take; the request's own time holds as well.
+    /// - Returns: At most as many bytes; fewer when the body ended, failed or took too long, or the task was cancelled.
+    package func beginning(upTo limit: Int, within time: Duration) async -> ByteBuffer {
+        var bytes = ByteBuffer()
+        guard bodyLength != 0 else { return bytes }
+        body.limitRest(to: time)
+        do throws(OutboundError) {
+            var iterator = body.makeAsyncIterator()
+            while var chunk = try await iterator.next(isolation: #isolation) {
+                let room = limit - bytes.readableBytes
+                if chunk.readableBytes > room {
+                    if var part = chunk.readSlice(length: max(0, room)) { bytes.writeBuffer(&part) }
+                    body.close()
+                    break
+                }
+                if bytes.readableBytes == 0 { bytes = chunk } else { bytes.writeBuffer(&chunk) }
+            }
+        } catch {
+            // What came before the end is all there is.
+            return bytes
+        }
+        return bytes
+    }
+
     /// Reads the rest of a short body so that its connection can be used again, or closes the connection.
     ///
     /// - Parameters:

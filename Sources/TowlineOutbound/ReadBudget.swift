@@ -10,13 +10,23 @@ final class ReadBudget: Sendable {
     static let smallest = 16 << 10
     static let largest = 1 << 20
 
+    /// Largest buffer of a connection whose responses are small, the size of its first one, and what the system holds.
+    static let largestOfSmall = 16 << 10
+    static let firstOfSmall = 2 << 10
+    static let windowOfSmall = 64 << 10
+
     private let bytes: Int
     private let openBodies = Atomic<Int>(0)
     private let openCalls = Atomic<Int>(0)
+    /// Whether all responses are small.
+    let isSmall: Bool
 
-    /// - Parameter bytes: What all buffers together aim to stay under.
-    init(bytes: Int) {
+    /// - Parameters:
+    ///   - bytes: What all buffers together aim to stay under.
+    ///   - isSmall: Whether all responses are small.
+    init(bytes: Int, isSmall: Bool = false) {
         self.bytes = bytes
+        self.isSmall = isSmall
     }
 
     /// Counts one more call that has no response yet.
@@ -44,6 +54,7 @@ final class ReadBudget: Sendable {
     /// When a peer has sent everything and closed, all that the system holds is read at once, whether the reader
     /// keeps up or not. With few bodies open or to come that is harmless, with hundreds it is not.
     var windowLimit: Int? {
+        if isSmall { return Self.windowOfSmall }
         let count = openBodies.load(ordering: .relaxed) + openCalls.load(ordering: .relaxed)
         return count < 16 ? nil : max(2 * bytes / count, 256 << 10)
     }
@@ -62,12 +73,17 @@ final class ReadBudget: Sendable {
 struct BudgetedRecvAllocator: RecvByteBufferAllocator {
     private let budget: ReadBudget
     private let copies: Int
-    private var size = 32 << 10
+    private var size: Int
+    private let smallest: Int
+    private let largest: Int
     private var mayShrink = false
 
     init(budget: ReadBudget, isTLS: Bool) {
         self.budget = budget
         copies = isTLS ? 6 : 4
+        size = budget.isSmall ? ReadBudget.firstOfSmall : 32 << 10
+        smallest = budget.isSmall ? ReadBudget.firstOfSmall : ReadBudget.smallest
+        largest = budget.isSmall ? ReadBudget.largestOfSmall : ReadBudget.largest
     }
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
@@ -81,11 +97,11 @@ struct BudgetedRecvAllocator: RecvByteBufferAllocator {
     mutating func record(actualReadBytes: Int) -> Bool {
         let used = limitedSize
         if actualReadBytes >= used {
-            size = min(used * 2, ReadBudget.largest)
+            size = min(used * 2, largest)
             mayShrink = false
             return limitedSize > used
         }
-        if actualReadBytes <= used / 2, used > ReadBudget.smallest {
+        if actualReadBytes <= used / 2, used > smallest {
             if mayShrink { size = used / 2 }
             mayShrink.toggle()
         } else {

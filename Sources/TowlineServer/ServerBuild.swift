@@ -121,7 +121,13 @@ final class ServerBuild: Sendable {
                 logger: logger),
             caretaker,
         ]
-        if settings.roles.contains(.deliver) { services.append(deliveryEngine) }
+        if settings.roles.contains(.deliver) {
+            services += [
+                ReplayEngine(store: store, signals: store.signals, logger: logger),
+                DeliveryLogTrimmer(store: store, retention: settings.delivery.logRetention, logger: logger),
+                deliveryEngine,
+            ]
+        }
         if settings.roles.contains(.pull) { services.append(pullEngine) }
         return services
     }
@@ -149,7 +155,10 @@ final class ServerBuild: Sendable {
         var configuration = DeliveryConfiguration(node: NodeID(settings.nodeID))
         configuration.concurrency = settings.delivery.concurrency
         configuration.perEndpoint = settings.delivery.perEndpoint
-        configuration.policy = DeliveryPolicy(named: settings.delivery.policy.rawValue) ?? .durable
+        configuration.perEndpointPerSecond = settings.delivery.perEndpointPerSecond
+        configuration.durablePolicy = .durable(waits: settings.delivery.schedule)
+        configuration.maxRetryAfter = settings.delivery.maxRetryAfter
+        configuration.responseBodyTimeout = settings.delivery.answerTimeout
         configuration.timeout = settings.delivery.timeout
         configuration.lease = max(settings.lease, settings.delivery.timeout * 3)
         return DeliveryEngine(
@@ -224,12 +233,30 @@ final class ServerBuild: Sendable {
                 try await store.checkReadiness()
                 try await objects.checkReadiness()
             }, makeSecret: RandomNames.accessKey, token: settings.admin.token?.value,
-            version: TowlineVersion.current, logger: logger)
+            version: TowlineVersion.current, hooks: adminHooks, logger: logger)
         return Application(
             router: routes.router(), server: .http1(configuration: channel(headBytes: 64 << 10)),
             configuration: .init(
                 address: .hostname(settings.admin.listen.host, port: ports.admin), serverName: "Towline"),
             onServerRunning: { _ in await onListening() }, logger: logger)
+    }
+
+    /// What the admin API needs of other parts.
+    private var adminHooks: AdminHooks {
+        let judge = PolicyJudge(client: judges.callbacks)
+        var hooks = AdminHooks()
+        hooks.callbackRefusal = { await judge.refusal(of: $0) }
+        hooks.composeRequest = { event, url, signing in
+            let seconds = WallClock.now().milliseconds / 1000
+            let headers = try? EventRequestComposer.headers(of: event, to: url, signing: signing, at: seconds)
+            // What the guarded client adds to every callback, so that a forwarded one looks the same.
+            let client = [("accept", "*/*"), ("accept-encoding", "identity")]
+            return (headers ?? []).map { (name: $0.name, value: $0.value) }
+                + client.map { (name: $0.0, value: $0.1) }
+                + [(name: "user-agent", value: "Towline/\(TowlineVersion.current)")]
+        }
+        hooks.untilShutdown = { try? await gracefulShutdown() }
+        return hooks
     }
 
     /// Opens the store that the settings name; brings it to the schema of this version.
@@ -242,7 +269,8 @@ final class ServerBuild: Sendable {
             var configuration = SQLiteStoreConfiguration(
                 path: path, lockPath: path + ".lock", secretBox: try SecretBox(key: key),
                 composer: EventComposer(publicURL: publicURL))
-            configuration.deliveryPolicyName = settings.delivery.policy.rawValue
+            configuration.deliveryPolicy = settings.delivery.policy
+            configuration.healthRule = settings.delivery.healthRule
             configuration.onFatal = { error in onFatal(ServerError(error.message)) }
             return try await SQLiteStore.open(configuration, logger: logger)
         } catch let error as StoreError where error.code == .corrupted {

@@ -32,6 +32,13 @@ package struct SecretBox: Sendable {
         return Array(combined)
     }
 
+    /// 32 bytes that only the holder of the key can make, for a purpose of their own: always the same.
+    package func derivedKey(for purpose: String) -> [UInt8] {
+        let derived = HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: key, info: Array("towline:\(purpose)".utf8), outputByteCount: 32)
+        return derived.withUnsafeBytes { Array($0) }
+    }
+
     /// Opens what ``seal(_:for:)`` gave for the same purpose.
     ///
     /// - Throws: ``StoreError`` with code `corrupted` when the key, the purpose or the bytes differ.

@@ -1,5 +1,7 @@
 /// Everything that Towline keeps, behind one value: the roles that a concrete store fulfils together.
-package protocol Store: JobStore, DeliveryStore, KeyStore, CallbackStore, ObjectIntentStore {
+package protocol Store: JobStore, EventStore, DeliveryStore, EndpointStore, ReplayStore, ListenerStore, KeyStore,
+    CallbackStore, ObjectIntentStore
+{
     /// Wake-ups after commits.
     var signals: StoreSignals { get }
 

@@ -13,6 +13,10 @@ package enum StoreTopic: Sendable, Hashable, CaseIterable {
     case keysChanged
     /// A job's state changed.
     case jobsChanged
+    /// Events were made.
+    case eventsAdded
+    /// A replay began or was cancelled, or endpoints left something to tend.
+    case upkeepDue
 }
 
 /// Wake-ups from a store to the engines of this process.

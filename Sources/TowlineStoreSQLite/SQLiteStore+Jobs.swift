@@ -114,8 +114,7 @@ enum JobSQL {
     static let events = SQL("SELECT \(DeliveryRows.eventColumns) FROM events e WHERE e.job = ? ORDER BY e.seq")
     static let deliveries = SQL(
         """
-        SELECT \(DeliveryRows.columns)
-        FROM events e JOIN deliveries d ON d.event = e.seq JOIN lanes l ON l.id = d.lane_id
+        SELECT \(DeliveryRows.columns) FROM deliveries d \(DeliveryRows.joins)
         WHERE e.job = ? ORDER BY e.seq, d.id
         """)
 

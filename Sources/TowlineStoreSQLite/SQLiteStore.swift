@@ -15,6 +15,10 @@ package final class SQLiteStore: Store {
     package let clock: any StoreClock
 
     let configuration: SQLiteStoreConfiguration
+    /// How far listeners of one account have been passed over other accounts' events.
+    let places = ListenerPlaces()
+    /// Where the next step of ``trimDeliveryLog(olderThan:limit:)`` goes on.
+    let trimmed = TrimCursor()
     private let queue: WriteQueue
     private let pool: DatabasePool
     private let ending: WriterEnding

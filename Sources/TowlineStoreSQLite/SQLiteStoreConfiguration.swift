@@ -11,8 +11,10 @@ package struct SQLiteStoreConfiguration: Sendable {
     package var secretBox: SecretBox
     /// Writes the bodies of events.
     package var composer: EventComposer
-    /// The name of the policy that new deliveries carry; `exact` or `durable`.
-    package var deliveryPolicyName = DeliveryPolicy.exact.name
+    /// The policy of new deliveries to endpoints without one of their own.
+    package var deliveryPolicy = DeliveryPolicy.Name.exact
+    /// When endpoints are paused and disabled.
+    package var healthRule = EndpointHealthRule()
     /// Where stored times come from before the floor of the last commit is applied.
     package var clock: any StoreClock = MonotonicStoreClock()
     /// What identifiers and lease tokens are made of.

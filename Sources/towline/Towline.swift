@@ -16,6 +16,7 @@ struct Towline: AsyncParsableCommand {
         version: "towline \(TowlineVersion.current)",
         subcommands: [
             DevCommand.self, ServeCommand.self, DemoCommand.self, PullCommand.self, JobsCommand.self,
+            EventsCommand.self, DeliveriesCommand.self, EndpointsCommand.self, ReplaysCommand.self, ListenCommand.self,
             KeysCommand.self, CallbackCommand.self, ExplainURLCommand.self, MigrateCommand.self, DoctorCommand.self,
             VersionCommand.self,
         ])

@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 from audit import Audit, open_work
+from event_kill_test import EventAudit
 from harness.origin import sample
 from harness.receiver import Receiver
 from harness.server import Towline
@@ -118,3 +119,52 @@ def test_lost_doubled_and_changed_callbacks_are_seen(copy, finished):
 def test_jobs_that_nobody_submitted_are_seen(finished, copy):
     data, accepted, expected, received = finished
     assert any("submitted by nobody" in problem for problem in Audit(data, {}, {}, received).run())
+
+
+@pytest.fixture
+def arrivals(finished):
+    """What came, as the receivers of the event kill test keep it, and what the audit says about a change of it."""
+    data, accepted, expected, received = finished
+
+    def audit(arrivals, duplicates_allowed=0):
+        return EventAudit(data, accepted, expected, arrivals, ("/hook",), duplicates_allowed).run()
+
+    return [("/hook", request, True) for request in received], audit
+
+
+def test_failures_before_an_event_is_accepted_are_no_problem(arrivals):
+    came, audit = arrivals
+    path, request, _ = came[0]
+    assert audit(came) == []
+    assert audit([(path, request, False), (path, request, False), *came]) == []
+
+
+def test_events_that_were_never_accepted_are_seen(arrivals):
+    came, audit = arrivals
+    path, request, _ = came[0]
+    assert any("was never accepted at /hook" in problem for problem in audit([(path, request, False), *came[1:]]))
+    assert any("was never accepted at /hook" in problem for problem in audit([("/other", request, True), *came[1:]]))
+
+
+def test_arrivals_that_no_kill_explains_are_seen(arrivals):
+    came, audit = arrivals
+    assert any("after one that was accepted" in problem for problem in audit([*came, came[0]]))
+    assert audit([*came, came[0]], duplicates_allowed=1) == []
+
+
+def test_an_event_under_two_ids_and_changed_bytes_are_seen(arrivals):
+    came, audit = arrivals
+    path, first, _ = came[0]
+    renamed = Request(first.method, first.target, [("webhook-id", "evt_0")], first.body, first.at, first.connection)
+    assert any("came under the ids" in problem for problem in audit([*came, (path, renamed, True)]))
+    other = Request(first.method, first.target, first.headers, first.body + b" ", first.at, first.connection)
+    assert any("other bytes" in problem for problem in audit([(path, other, True), *came[1:]]))
+
+
+def test_events_without_the_deliveries_they_need_are_seen(copy, arrivals, finished):
+    data, _ = copy
+    came, _ = arrivals
+    _, accepted, expected, _ = finished
+    change(data, "DELETE FROM deliveries WHERE id = (SELECT min(id) FROM deliveries)")
+    problems = EventAudit(data, accepted, expected, came, ("/hook",), 0).run()
+    assert any("1 events do not have 1 deliveries" in problem for problem in problems)

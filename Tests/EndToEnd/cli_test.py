@@ -80,7 +80,10 @@ def assert_clear(done, code, *words, most_lines=1):
 COMMANDS = [
     "dev", "serve", "demo", "pull", "jobs", "jobs list", "jobs show", "jobs cancel", "jobs retry", "keys",
     "keys create", "keys list", "keys revoke", "callback", "callback set", "callback get", "callback delete",
-    "explain-url", "migrate", "doctor", "version",
+    "events", "events list", "events show", "events redeliver", "events replay", "deliveries", "deliveries list",
+    "deliveries show", "endpoints", "endpoints list", "endpoints show", "endpoints create", "endpoints set",
+    "endpoints enable", "endpoints disable", "endpoints remove", "endpoints secret", "replays", "replays list",
+    "replays show", "replays cancel", "replays watch", "listen", "explain-url", "migrate", "doctor", "version",
 ]
 
 

@@ -12,6 +12,15 @@ from rawclient import RawClient
 PER_CALL = 20
 
 
+def make_events(client, origin, count, name="event", **params):
+    """Submits `count` jobs that fail at once, which makes one UploadByURLComplete each; returns their ids."""
+    urls = [f"{origin.url}/missing/{name}-{number}.mp4" for number in range(count)]
+    jobs = []
+    for start in range(0, count, PER_CALL):
+        jobs += client.submit(*urls[start:start + PER_CALL], **params)
+    return jobs
+
+
 class Load:
     """`count` jobs at an origin: mostly small files, some large, redirected, failing for good or only once."""
 
@@ -52,9 +61,11 @@ class Submitter:
     """Sends the calls of a load on its own thread, at whatever address `point` named last.
 
     A call that broke off is in doubt: its jobs may exist. It is not repeated, since a new call would make new jobs.
+
+    With `held` it sends only as many calls as `release` lets go.
     """
 
-    def __init__(self, load, per_call=None):
+    def __init__(self, load, held=False):
         self.load = load
         self.acknowledged = {}  # job id -> expected bytes or None
         self.answers = []  # (nonce, params) of acknowledged calls
@@ -62,6 +73,7 @@ class Submitter:
         self.refused = []
         self.calls_done = 0
         self._left = list(load.calls)
+        self._released = 0 if held else len(self._left)
         self._client = None
         self._going = threading.Condition()
         self._stopped = False
@@ -73,6 +85,12 @@ class Submitter:
         """Goes on at this address; None pauses."""
         with self._going:
             self._client = RawClient(api, timeout=60) if api else None
+            self._going.notify_all()
+
+    def release(self, count):
+        """Lets so many more calls go."""
+        with self._going:
+            self._released += count
             self._going.notify_all()
 
     def settle(self, timeout=60):
@@ -100,12 +118,13 @@ class Submitter:
         while self._left:
             self._call_ended()
             with self._going:
-                while self._client is None and not self._stopped:
+                while (self._client is None or self._released == 0) and not self._stopped:
                     self._going.wait()
                 if self._stopped:
                     return
                 client = self._client
                 self._calling = True
+                self._released -= 1
             urls = self._left.pop(0)
             number += 1
             nonce = f"load-{id(self.load)}-{number}"

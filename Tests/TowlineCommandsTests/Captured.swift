@@ -13,14 +13,24 @@ final class Captured: Sendable {
     var errorLines: [String] { error.split(separator: "\n").map(String.init) }
 
     /// A console without colours; stderr is a terminal where asked for.
-    func console(isTerminal: Bool = false, size: TerminalSize = .usual) -> Console {
+    ///
+    /// - Parameters:
+    ///   - isTerminal: Whether stderr is a terminal.
+    ///   - size: The size of every terminal.
+    ///   - answer: What a person types; nil for nobody there.
+    ///   - loss: What became of the output; nil while it is well.
+    /// - Returns: A console over what is kept here.
+    func console(
+        isTerminal: Bool = false, size: TerminalSize = .usual, answer: String? = nil, loss: OutputLoss? = nil
+    ) -> Console {
         Console(
             out: Console.Stream(
                 isTerminal: false, hasColor: false, size: { size },
-                write: { text in self.texts.withLock { $0.out += text } }),
+                write: { text in self.texts.withLock { $0.out += text } }, loss: { loss }),
             error: Console.Stream(
                 isTerminal: isTerminal, hasColor: false, size: { size },
-                write: { text in self.texts.withLock { $0.error += text } }))
+                write: { text in self.texts.withLock { $0.error += text } }),
+            input: Console.Input(isTerminal: answer != nil, readLine: { answer }))
     }
 }
 

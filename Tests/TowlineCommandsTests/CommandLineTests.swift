@@ -9,7 +9,8 @@ private struct Root: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "towline", version: "1.2.3",
         subcommands: [
-            PullCommand.self, JobsCommand.self, KeysCommand.self, CallbackCommand.self, Ends.self, Sync.self,
+            PullCommand.self, JobsCommand.self, EventsCommand.self, DeliveriesCommand.self, ReplaysCommand.self,
+            EndpointsCommand.self, ListenCommand.self, KeysCommand.self, CallbackCommand.self, Ends.self, Sync.self,
         ])
 }
 
@@ -78,6 +79,16 @@ struct CommandLineTests {
             ["callback", "set", "http://a/b", "--url", "http://a/b"],
             ["callback", "set", "http://a/b", "--type", "SMS"],
             ["callback", "set", "--type", "MNS"], ["callback", "set", "http://a/b", "--mns-queue", "q"],
+            ["events", "list", "--state", "odd"], ["events", "list", "--type", "odd"],
+            ["events", "list", "--since", "yesterday"], ["events", "list", "--since", "1h", "--until", "2h"],
+            ["events", "list", "--endpoint", "1"], ["events", "list", "--limit", "0"], ["events", "list", "--job", ""],
+            ["events", "show"], ["events", "show", "dlv_1"], ["events", "redeliver"], ["events", "redeliver", "b7"],
+            ["events", "redeliver", "dlv_1", "--endpoint", "ep_1"], ["events", "replay", "--rate", "0"],
+            ["events", "replay", "--dry-run", "--yes"], ["events", "replay", "--to", "http://h"],
+            ["deliveries", "show", "evt_1"], ["deliveries", "list", "--state", "odd"],
+            ["deliveries", "list", "--replay", "evt_1"], ["replays", "show", "1"],
+            ["replays", "list", "--limit", "501"],
+            ["listen", "--once", "0"], ["listen", "extra"],
         ])
     func usage(arguments: [String]) async {
         #expect(await run(arguments) == 2)
@@ -106,12 +117,21 @@ struct CommandLineTests {
         "every command has help with an example of itself",
         arguments: [
             "pull", "jobs", "jobs list", "jobs show", "jobs watch", "jobs cancel", "jobs retry", "keys", "keys create",
-            "keys list", "keys revoke", "callback", "callback set", "callback get", "callback delete",
+            "keys list", "keys revoke", "callback", "callback set", "callback get", "callback delete", "events",
+            "events list", "events show", "events redeliver", "events replay", "deliveries", "deliveries list",
+            "deliveries show", "replays", "replays list", "replays show", "replays watch", "replays cancel",
+            "endpoints",
+            "endpoints list", "endpoints show", "endpoints create", "endpoints set", "endpoints enable",
+            "endpoints disable", "endpoints remove", "endpoints secret", "listen",
         ])
     func help(command: String) async {
         #expect(await run(command.split(separator: " ").map(String.init) + ["--help"]) == 0)
         #expect(captured.error.isEmpty)
         #expect(captured.lines.contains { $0.hasPrefix("  towline \(command)") })
+        let examples = captured.out.split(separator: "USAGE")[0].split(separator: "\n").drop {
+            !$0.hasPrefix("Example")
+        }
+        #expect(examples.dropFirst().allSatisfy { $0.hasPrefix("  towline ") }, "an example is broken over two lines")
     }
 
     @Test("flags of the main job parse as documented")
@@ -179,6 +199,14 @@ struct CommandFailureTests {
     func token() {
         let error = AdminClientError(kind: .refused, status: 401, message: "x")
         #expect(CommandFailure(describing: error)?.message.contains("--token or TOWLINE_ADMIN_TOKEN") == true)
+    }
+
+    @Test(
+        "a request that the admin API finds wrong is wrong usage",
+        arguments: [(400, CommandExit.usage), (404, .failed)])
+    func refusal(status: Int, exit: CommandExit) {
+        let error = AdminClientError(kind: .refused, status: status, message: "account has 1 to 32 digits.")
+        #expect(CommandFailure(describing: error) == CommandFailure(exit, "account has 1 to 32 digits"))
     }
 
     @Test(

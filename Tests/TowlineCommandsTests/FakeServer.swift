@@ -9,6 +9,8 @@ struct FakeRequest: Sendable {
     /// The path with the query.
     let target: String
     let headers: [String: String]
+    /// Names as sent and values, in their order.
+    var fields: [[String]] = []
     let body: String
 
     /// The action of a VOD call; empty for others.
@@ -19,8 +21,20 @@ struct FakeRequest: Sendable {
 struct FakeReply: Sendable {
     var status = 200
     var body: String
+    var headers: [(String, String)] = []
     /// Whether the server stays silent instead.
     var isSilent = false
+    /// Whether the server closes the connection instead.
+    var isHangingUp = false
+    /// Whether the body goes on after these bytes and never ends.
+    var isUnfinished = false
+
+    static let hangUp = FakeReply(body: "", isHangingUp: true)
+
+    /// An error of the admin API.
+    static func refusal(_ status: Int, _ message: String) -> FakeReply {
+        FakeReply(status: status, body: #"{"error":{"code":"Code","message":"\#(message)"}}"#)
+    }
 
     static func json(_ body: String) -> FakeReply { FakeReply(body: body) }
 }
@@ -100,15 +114,19 @@ private final class FakeHandler: ChannelInboundHandler {
             let request = FakeRequest(
                 method: head.method.rawValue, target: head.uri,
                 headers: Dictionary(head.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $1 }),
+                fields: head.headers.map { [$0.name, $0.value] },
                 body: String(buffer: body))
             log.requests.withLock { $0.append(request) }
             let reply = answer(request)
             if reply.isSilent { return }
-            let headers = HTTPHeaders([("content-length", String(reply.body.utf8.count))])
+            if reply.isHangingUp { return context.close(promise: nil) }
+            let length = reply.body.utf8.count + (reply.isUnfinished ? 1000 : 0)
+            let headers = HTTPHeaders([("content-length", String(length))] + reply.headers)
             let status = HTTPResponseStatus(statusCode: reply.status)
             context.write(
                 wrapOutboundOut(.head(.init(version: .http1_1, status: status, headers: headers))), promise: nil)
             context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: reply.body)))), promise: nil)
+            if reply.isUnfinished { return context.flush() }
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }
     }

@@ -81,16 +81,16 @@ struct PullResultTests {
         return PullResult(url: "http://a/1.mp4", snapshot: snapshot)
     }
 
-    @Test("JSON has every key, null where there is nothing")
+    @Test("JSON has the names of the admin API and every key, null where there is nothing")
     func json() {
         #expect(
             stored.json.terminalText
-                == #"{"jobId":"b7","mediaId":"5e","status":"SUCCESS","fileSize":2048,"errorCode":null,"#
-                + #""errorMessage":null,"url":"http://a/1.mp4"}"#)
+                == #"{"id":"b7","mediaId":"5e","source":"http://a/1.mp4","status":"SUCCESS","bytesTotal":2048,"#
+                + #""errorCode":null,"errorMessage":null}"#)
         #expect(
             failed.json.terminalText
-                == #"{"jobId":"b7","mediaId":null,"status":"DOWNLOAD_FAIL","fileSize":null,"#
-                + #""errorCode":"URLInvalidError","errorMessage":"HTTP \u001b[2J404","url":"http://a/1.mp4"}"#)
+                == #"{"id":"b7","mediaId":null,"source":"http://a/1.mp4","status":"DOWNLOAD_FAIL","bytesTotal":2048,"#
+                + #""errorCode":"URLInvalidError","errorMessage":"HTTP \u001b[2J404"}"#)
     }
 
     @Test("a line begins with job, status and URL")
@@ -208,9 +208,9 @@ struct PullRunTests {
                 failure
                     == CommandFailure(.failed, "URLs 1 to 20: InvalidParameter.UploadURLs: Not this one"))
             let results = try captured.lines.map { try JSONParser.parse($0) }
-            #expect(results.compactMap { $0["url"]?.string } == urls)
+            #expect(results.compactMap { $0["source"]?.string } == urls)
             #expect(results.map { $0["status"]?.string } == Array(repeating: "REFUSED", count: 20) + ["SUCCESS"])
-            #expect(results.first?["jobId"] == .null)
+            #expect(results.first?["id"] == .null)
             #expect(results.first?["errorMessage"]?.string == "Not this one.")
         }
     }

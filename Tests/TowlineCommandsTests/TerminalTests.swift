@@ -19,6 +19,14 @@ struct TerminalTextTests {
         #expect(TerminalText.clean(text) == clean)
     }
 
+    @Test("control characters can be made visible line by line")
+    func visible() {
+        #expect(
+            TerminalText.visibleLines("a\u{1B}[0m\u{0}\tb\r\nc\rd\u{9B}\u{202E}\n\n") == [
+                #"a\x1b[0m\x00\tb"#, #"c\rd\x9b\u{202e}"#, "", "",
+            ])
+    }
+
     @Test(
         "widths count columns",
         arguments: [("", 0), ("abc", 3), ("视频", 4), ("é", 1), ("e\u{301}", 1), ("ｗ", 2), ("한", 2), ("🎬", 2), ("–", 1)])

@@ -88,6 +88,16 @@ struct VODClientTests {
         }
     }
 
+    @Test("a server that begins its answer and does not end it is a timeout, too", .timeLimit(.minutes(1)))
+    func unfinished() async throws {
+        try await FakeServer.serving({ _ in FakeReply(body: "{", isUnfinished: true) }) { server in
+            let error = await #expect(throws: VODClientError.self) {
+                try await client(server.url, timeout: .milliseconds(200)).getMessageCallback()
+            }
+            #expect(error?.kind == .timeout)
+        }
+    }
+
     @Test("a cancelled task is a cancellation, not an error of the server")
     func cancellation() async throws {
         try await FakeServer.serving({ _ in .json("{}") }) { server in

@@ -66,7 +66,7 @@ struct ExchangeTimeTests {
                 idleTimeout: .seconds(10)
             )
             let longAgo = NIODeadline.now() - .hours(1)
-            var active = HTTP1ActiveExchange(exchange: HTTP1Exchange(connection: connection), call: call, now: longAgo)
+            let active = HTTP1ActiveExchange(exchange: HTTP1Exchange(connection: connection), call: call, now: longAgo)
             #expect(active.limit(isReadHeld: false) == (longAgo + .seconds(20), .firstByte))
             let head = ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
             _ = active.receive(head, budget: ReadBudget(bytes: 1))

@@ -42,22 +42,25 @@ final class ScriptedResolver: HostResolver {
 /// - Parameters:
 ///   - policy: `nil` for one that opens 127.0.0.1 to 127.0.0.3 and nothing else that is not public.
 ///   - names: What names resolve to, look-up by look-up.
+///   - group: Runs the connections.
 ///   - change: Changes the limits.
 ///   - test: Gets the client. No origin listens on 127.0.0.3.
 /// - Throws: What the test throws.
 func withClient(
     policy: AddressPolicy? = nil,
     names: [String: [[String]]] = [:],
+    group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
     change: (inout OutboundConfiguration) -> Void = { _ in },
     _ test: (OutboundClient) async throws -> Void
 ) async throws {
-    try await withClient(policy: policy, resolver: ScriptedResolver(names), change: change, test)
+    try await withClient(policy: policy, resolver: ScriptedResolver(names), group: group, change: change, test)
 }
 
 /// Runs a test with a client whose resolver is given.
 func withClient(
     policy: AddressPolicy? = nil,
     resolver: any HostResolver,
+    group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
     change: (inout OutboundConfiguration) -> Void = { _ in },
     _ test: (OutboundClient) async throws -> Void
 ) async throws {
@@ -74,7 +77,7 @@ func withClient(
         policy: policy ?? AddressPolicy(allow: loopback),
         resolver: resolver,
         logger: Logger(label: "test"),
-        eventLoopGroup: MultiThreadedEventLoopGroup.singleton
+        eventLoopGroup: group
     )
     do {
         try await test(client)

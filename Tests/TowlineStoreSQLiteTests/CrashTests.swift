@@ -4,15 +4,6 @@ import TowlineCore
 import TowlineStore
 import TowlineStoreSQLite
 
-/// The folder as a process that was killed would leave it: a copy of the files of an open store.
-private func crashed(_ folder: TestFolder) throws -> TestFolder {
-    let copy = try TestFolder()
-    for suffix in ["", "-wal"] {
-        try FileManager.default.copyItem(atPath: folder.database + suffix, toPath: copy.database + suffix)
-    }
-    return copy
-}
-
 @Suite("what a killed process leaves")
 struct CrashTests {
     @Test("what was acknowledged is there after a kill")
@@ -20,7 +11,7 @@ struct CrashTests {
         let folder = try TestFolder()
         let store = try await folder.open()
         let jobs = try await store.accept(30)
-        let files = try crashed(folder)
+        let files = try folder.crashed()
         let copy = try await files.open()
         #expect(Set(try await copy.jobs(jobs.map(\.id), account: nil)) == Set(jobs))
         await copy.close()
@@ -39,7 +30,7 @@ struct CrashTests {
                 job: claims[0].job.id, lease: claims[0].lease, phase: .uploading, bytesReceived: 9, bytesTotal: nil)
         ])
 
-        let files = try crashed(folder)
+        let files = try folder.crashed()
         let copy = try await files.open()
         #expect(try await copy.jobCounts()[.pending] == 3)
         #expect(try await copy.jobCounts()[.storing] == 0)
@@ -75,7 +66,7 @@ struct CrashTests {
         let claims = try await store.claimDeliveries()
         #expect(claims.count == 2)
 
-        let files = try crashed(folder)
+        let files = try folder.crashed()
         let copy = try await files.open()
         #expect(try await copy.deliveryCounts()[.pending] == 2)
         #expect(try await copy.report(claims[0], .delivered) == .leaseLost)
@@ -103,7 +94,7 @@ struct CrashTests {
             JobSubmission(account: AccountID("2"), requests: [request("b.mp4")]))
         #expect(try await store.claim(perOrigin: 1).count == 1)
         #expect(try await store.claim(perOrigin: 1).isEmpty)
-        let files = try crashed(folder)
+        let files = try folder.crashed()
         let copy = try await files.open()
         #expect(try await copy.claim(perOrigin: 2).count == 2)
         await copy.close()

@@ -69,6 +69,86 @@ struct FaultTests {
         #expect(number > 100)
     }
 
+    @Test(
+        "whichever statement fails, health, holding and removal leave no delivery behind",
+        arguments: [ResultCode.SQLITE_FULL, .SQLITE_IOERR_WRITE])
+    func failAmongEndpoints(code: ResultCode) async throws {
+        var number = 1
+        while true {
+            let fault = Fault(code)
+            let clock = MonotonicStoreClock()
+            let folder = try TestFolder()
+            var store = try await folder.open(clock: clock) { $0.intercept = { try fault.pass($0) } }
+            try await store.sendEvents()
+            fault.arm(at: number)
+            await useEndpoints(store, clock)
+            fault.disarm()
+            if code != .SQLITE_FULL {
+                await store.close()
+                store = try await folder.open(clock: clock)
+            }
+            clock.advance(by: .seconds(3600))
+            for endpoint in try await store.endpoints(matching: EndpointFilter(), limit: 10).items
+            where endpoint.removedAt == nil {
+                _ = try await store.enableEndpoint(endpoint.id)
+                _ = try await store.setOptions(EndpointOptions(), of: endpoint.id)
+            }
+            while try await store.tendEndpoints() {}
+            try await settle(store, clock)
+            let when = "statement \(number) failed with \(code)"
+            let counts = try await store.deliveryCounts()
+            let open = [DeliveryState.pending, .sending, .held].map { counts[$0] ?? 0 }
+            #expect(open == [0, 0, 0], "\(when): deliveries are left")
+            #expect(try await store.jobCounts()[.stored] == 0, "\(when): a job waits for ever")
+            await store.close()
+            try checkRows(folder, when)
+            guard fault.hasFailed else { break }
+            number += 1
+        }
+        #expect(number > 100)
+    }
+
+    /// Makes a subscription, pauses, disables, enables and removes; goes on after every error.
+    private func useEndpoints(_ store: SQLiteStore, _ clock: MonotonicStoreClock) async {
+        func finishOne() async {
+            _ = try? await store.accept(1)
+            for claim in (try? await store.claim()) ?? [] { _ = try? await store.finish(claim) }
+        }
+        func report(_ claim: ClaimedDelivery, _ next: DeliveryNext, _ signal: EndpointSignal) async {
+            _ = try? await store.recordDeliveries([
+                DeliveryReport(
+                    delivery: claim.id, lease: claim.lease, next: next, signal: signal,
+                    record: DeliveryAttemptRecord())
+            ])
+        }
+        var options = EndpointOptions()
+        options.maxPerSecond = 1
+        let sub = try? await store.createSubscription(
+            account: .standard, url: "https://sub.test/", options: options, authKey: "k", webhookSecret: "whsec_1")
+        await finishOne()
+        for claim in (try? await store.claimDeliveries()) ?? [] {
+            if claim.endpoint == sub?.id {
+                await report(claim, .retry(after: .seconds(60)), .slowDown(cause: "429", pause: nil))
+            } else {
+                await report(claim, .held(reason: "410"), .gone(cause: "410"))
+            }
+        }
+        await finishOne()
+        _ = try? await store.tendEndpoints()
+        let callback = try? await store.endpoints(matching: EndpointFilter(kind: .callback), limit: 1).items.first
+        if let callback { _ = try? await store.enableEndpoint(callback.id) }
+        _ = try? await store.tendEndpoints()
+        clock.advance(by: .seconds(10))
+        for claim in (try? await store.claimDeliveries()) ?? [] { await report(claim, .delivered, .success) }
+        guard let sub else { return }
+        try? await store.setWebhookSecret("whsec_2", of: sub.id, keepingPreviousFor: .seconds(60))
+        _ = try? await store.setOptions(EndpointOptions(), of: sub.id)
+        await finishOne()
+        _ = try? await store.disableEndpoint(sub.id, reason: "x")
+        try? await store.removeSubscription(sub.id)
+        _ = try? await store.tendEndpoints()
+    }
+
     /// Uses the store as the engines do; goes on after every error.
     private func work(_ store: SQLiteStore) async -> Acknowledged {
         var told = Acknowledged()
@@ -154,6 +234,7 @@ struct FaultTests {
             #expect(try number("SELECT coalesce(sum(in_use), 0) FROM lane_groups") == 0, "\(when): slots in use")
             #expect(try number("SELECT count(*) FROM lanes WHERE ready_at IS NOT NULL") == 0, "\(when): ready lanes")
             #expect(try number("SELECT count(*) FROM runs WHERE lease IS NOT NULL") == 0, "\(when): leases")
+            #expect(try number("SELECT count(*) FROM endpoints WHERE tend_from IS NOT NULL") == 0, "\(when): to tend")
             #expect(try number("SELECT count(*) FROM object_intents") == 0, "\(when): intents")
         }
         try queue.close()

@@ -29,8 +29,9 @@ struct PlanTests {
         "SCAN counters", "UPDATE lane_groups SET in_use = 0, blocked_lanes = 0",
         "UPDATE lanes SET ready_at = ?, blocked_turn = NULL WHERE blocked_turn IS NOT NULL",
         "UPDATE object_intents SET sweep_at = ?1 WHERE sweep_at IS NULL", "FROM access_keys ORDER BY",
+        "FROM listeners l LEFT JOIN events e ON e.seq = l.acknowledged_seq ORDER BY l.name",
         // The events of one job are few.
-        "FROM events e WHERE e.job = ?", "FROM events e JOIN deliveries d",
+        "WHERE e.job = ?",
     ]
 
     @Test("no statement of the whole conformance suite scans or sorts a table")

@@ -29,6 +29,43 @@ struct StoreBenchmarks {
         await store.close()
     }
 
+    @Test("deliveries of a backlog to one endpoint, claimed by 64 and recorded by 32")
+    func deliveries() async throws {
+        let folder = try TestFolder(onDisk: true)
+        let store = try await folder.open()
+        try await store.sendEvents()
+        let jobs = 20_000
+        for _ in 0..<(jobs / 500) {
+            try await store.accept(500)
+            let reports = try await store.claim(500).map {
+                JobAttemptReport(
+                    job: $0.job.id, lease: $0.lease, result: .stored(bytes: 1, small: nil), record: JobAttemptRecord())
+            }
+            _ = try await store.finish(reports)
+        }
+        let start = ContinuousClock.now
+        let processor = processorTime()
+        let writer = writerTime()
+        var count = 0
+        while true {
+            let claims = try await store.claimDeliveries(64)
+            if claims.isEmpty { break }
+            count += claims.count
+            let reports = claims.map {
+                DeliveryReport(
+                    delivery: $0.id, lease: $0.lease, next: .delivered, signal: .success, record: benchmarkAttempt)
+            }
+            async let first = store.recordDeliveries(Array(reports.prefix(32)))
+            _ = try await store.recordDeliveries(Array(reports.dropFirst(32)))
+            _ = try await first
+        }
+        func each(_ time: Duration) -> String { String(format: "%.1f", time.seconds * 1e6 / Double(count)) }
+        show(
+            "deliveries: \(count); µs each: \(each(.now - start)), processor time of the process "
+                + "\(each(processorTime() - processor)), of the writer's thread \(each(writerTime() - writer))")
+        await store.close()
+    }
+
     @Test("opening a store that exists")
     func opening() async throws {
         let folder = try TestFolder(onDisk: true)
@@ -79,6 +116,18 @@ private func benchmarkRequest(_ number: Int, origin: String) -> PullRequest {
     let url = "\(origin)/files/file-\(number).bin?token=0123456789abcdef"
     return PullRequest(sourceURL: url, displayURL: url, origin: origin, metadata: metadata, userData: nil)
 }
+
+/// What is kept of an attempt that succeeded.
+private let benchmarkAttempt: DeliveryAttemptRecord = {
+    var attempt = DeliveryAttemptRecord()
+    attempt.duration = .milliseconds(1)
+    attempt.address = "127.0.0.1:9001"
+    attempt.httpStatus = 200
+    attempt.requestHead = String(repeating: "content-type: application/json\n", count: 10)
+    attempt.responseHead = "content-length: 2\ndate: now\n"
+    attempt.responseBody = Array("ok".utf8)
+    return attempt
+}()
 
 /// Rounds of whole lifecycles, timed by phase.
 private struct BenchmarkRun {
@@ -143,15 +192,9 @@ private struct BenchmarkRun {
                 ).items
             }
         }
-        var attempt = DeliveryAttemptRecord()
-        attempt.duration = .milliseconds(1)
-        attempt.address = "127.0.0.1:9001"
-        attempt.httpStatus = 200
-        attempt.requestHead = String(repeating: "content-type: application/json\n", count: 10)
-        attempt.responseHead = "content-length: 2\ndate: now\n"
-        attempt.responseBody = Array("ok".utf8)
         let outcomes = deliveries.map {
-            DeliveryReport(delivery: $0.id, lease: $0.lease, next: .delivered, record: attempt)
+            DeliveryReport(
+                delivery: $0.id, lease: $0.lease, next: .delivered, signal: .success, record: benchmarkAttempt)
         }
         try await measure("record") {
             for start in stride(from: 0, to: outcomes.count, by: count) {
@@ -174,6 +217,13 @@ private struct BenchmarkRun {
     private func perJob(_ time: Duration) -> String {
         String(format: "%.1f", time.seconds * 1e6 / Double(jobs))
     }
+}
+
+/// Processor time that the process has used.
+private func processorTime() -> Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
 }
 
 /// Processor time that the writer's thread has used; zero where the system does not say.

@@ -32,6 +32,15 @@ final class TestFolder: Sendable {
     /// The database file.
     var database: String { path + "/towline.db" }
 
+    /// The folder as a process that was killed now would leave it: a copy of the files of an open store.
+    func crashed() throws -> TestFolder {
+        let copy = try TestFolder()
+        for suffix in ["", "-wal"] where FileManager.default.fileExists(atPath: database + suffix) {
+            try FileManager.default.copyItem(atPath: database + suffix, toPath: copy.database + suffix)
+        }
+        return copy
+    }
+
     /// A configuration for this folder.
     func configuration(clock: any StoreClock = MonotonicStoreClock()) throws -> SQLiteStoreConfiguration {
         var configuration = SQLiteStoreConfiguration(
@@ -39,6 +48,14 @@ final class TestFolder: Sendable {
             composer: StoreSuite.composer)
         configuration.clock = clock
         return configuration
+    }
+
+    /// Fails when a text lies in clear in one of the files.
+    func expectNowhere(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        for file in try FileManager.default.contentsOfDirectory(atPath: path) {
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: path + "/" + file))
+            #expect(bytes.range(of: Data(text.utf8)) == nil, "in \(file)", sourceLocation: sourceLocation)
+        }
     }
 
     /// Opens the store of this folder.

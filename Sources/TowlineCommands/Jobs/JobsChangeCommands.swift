@@ -58,18 +58,15 @@ struct JobChangeOptions: ParsableArguments {
 
     /// Changes each job and prints it as it is then; a refusal does not keep the others.
     func change(console: Console, _ call: @Sendable (String) async throws -> JSONValue) async throws {
-        var refusals: [CommandFailure] = []
+        var refusals = Refusals()
         for id in jobs.map(\.text) {
-            do {
+            try await refusals.collecting {
                 let detail = try await call(id)
                 let job = AdminJob(detail)
                 json
                     ? console.print(detail) : console.print(TerminalText.clean("\(job.id) \(job.state) run \(job.run)"))
-            } catch let error as AdminClientError where error.kind == .refused && error.status != 401 {
-                refusals.append(CommandFailure(describing: error) ?? CommandFailure(.failed, error.message))
             }
         }
-        for refusal in refusals.dropLast() { console.fail(refusal.message) }
-        if let last = refusals.last { throw last }
+        try refusals.end(console: console)
     }
 }

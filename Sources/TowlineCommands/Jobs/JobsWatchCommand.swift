@@ -10,8 +10,8 @@ struct JobsWatchCommand: AsyncParsableCommand {
             Follows the jobs that are named, or all that have not ended when the command starts, and asks once a second. \
             Shows what 'towline pull' shows, and waits for callbacks as long as it does.
 
-            Results go to stdout, one line each: the job, its status, the source, and the size or the error. Exit code 0 \
-            if all succeeded, 1 if one failed, 130 after Ctrl-C.
+            Results go to stdout, one line each: the job, its status, the source, and the size or the error; with --json \
+            the objects of 'towline pull'. Exit code 0 if all succeeded, 1 if one failed, 130 after Ctrl-C.
 
             Examples:
               towline jobs watch

@@ -66,19 +66,12 @@ struct ProgressRow: Sendable, Hashable {
             let text = parts.joined(separator: "  ")
             let bar = min(room - text.count - 3, Self.barLimit)
             guard bar >= Self.barMinimum else { continue }
-            return Self.bar(received, of: total, columns: bar, style: style) + " " + Self.trimmed(text)
+            return Measure.bar(received, of: total, columns: bar, style: style) + " " + Self.trimmed(text)
         }
         return TerminalText.fit(Self.trimmed(percent), room)
     }
 
     private var rateText: String? { bytesPerSecond.map { Measure.rate(bytesPerSecond: $0) } }
-
-    private static func bar(_ received: Int64, of total: Int64, columns: Int, style: Style) -> String {
-        let share = min(max(Double(received) / Double(total), 0), 1)
-        let full = Int(share * Double(columns))
-        return "[" + style.cyan(String(repeating: "#", count: full)) + String(repeating: "-", count: columns - full)
-            + "]"
-    }
 
     private static func trimmed(_ text: String) -> String {
         var text = text

@@ -11,8 +11,9 @@ package struct PullCommand: AsyncParsableCommand {
             API; without it, progress shows states only.
 
             Results go to stdout in the order of the URLs, one line each: the job, its status, the URL, and the size or \
-            the error. With --json each line is an object with jobId, mediaId, status, fileSize, errorCode, errorMessage \
-            and url. The status REFUSED marks a URL that the server did not take.
+            the error. With --json each line is an object with id, mediaId, source (the URL), status, bytesTotal, \
+            errorCode and errorMessage, named as in 'towline jobs list --json', null where there is nothing. The status \
+            REFUSED marks a URL that the server did not take.
 
             A job is done with the status SUCCESS. One that is stored while its callback is open (UPLOAD_SUCCESS) is \
             waited for another 30 seconds and counts as done then. Ctrl-C ends the command, not the jobs.
@@ -24,7 +25,7 @@ package struct PullCommand: AsyncParsableCommand {
               towline pull https://media.example.com/lesson-01.mp4
               towline pull --title "Lesson 1" https://media.example.com/lesson-01.mp4
               towline pull --callback https://hook.example.com https://example.com/a.mp4
-              towline pull --no-wait --json http://example.com/a.mp4 http://example.com/b.mp4
+              towline pull --no-wait --json http://a.example/1.mp4 http://a.example/2.mp4
             """
     )
 

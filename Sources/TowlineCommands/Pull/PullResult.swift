@@ -10,7 +10,8 @@ struct PullResult: Sendable, Hashable {
     /// A `Status` of the wire, or ``refused`` or ``notSubmitted``.
     var status: String
     var mediaID: String?
-    var fileSize: Int64?
+    /// Bytes that the source announced, or the size of the stored file.
+    var bytesTotal: Int64?
     var errorCode: String?
     var errorMessage: String?
 
@@ -33,7 +34,7 @@ struct PullResult: Sendable, Hashable {
         jobID = snapshot.jobID
         status = snapshot.status.rawValue
         mediaID = snapshot.mediaID
-        fileSize = snapshot.fileSize
+        bytesTotal = snapshot.bytesTotal
         errorCode = snapshot.status.isFailure ? snapshot.errorCode : nil
         errorMessage = snapshot.status.isFailure ? snapshot.errorMessage : nil
     }
@@ -41,16 +42,16 @@ struct PullResult: Sendable, Hashable {
     /// Whether the file is stored.
     var isStored: Bool { UploadStatus(rawValue: status).isStored }
 
-    /// One object with every key, null where there is nothing.
+    /// One object with every key, null where there is nothing; the names are those of a job in the admin API.
     var json: JSONValue {
         .members([
-            "jobId": jobID.json ?? .null,
+            "id": jobID.json ?? .null,
             "mediaId": mediaID.json ?? .null,
+            "source": .string(url),
             "status": .string(status),
-            "fileSize": fileSize.map { .integer($0) } ?? .null,
+            "bytesTotal": bytesTotal.map { .integer($0) } ?? .null,
             "errorCode": errorCode.json ?? .null,
             "errorMessage": errorMessage.json ?? .null,
-            "url": .string(url),
         ])
     }
 
@@ -61,7 +62,7 @@ struct PullResult: Sendable, Hashable {
             words.append("\(errorCode): \(errorMessage ?? "")")
         } else if isStored {
             if let mediaID { words.append("media=\(mediaID)") }
-            if let fileSize { words.append("bytes=\(fileSize)") }
+            if let bytesTotal { words.append("bytes=\(bytesTotal)") }
         }
         return TerminalText.clean(words.joined(separator: " "))
     }

@@ -44,7 +44,7 @@ extension CommandFailure {
         case .refused where error.status == 401:
             self.init(.failed, "the admin API wants a token; give it with --token or TOWLINE_ADMIN_TOKEN")
         case .refused:
-            self.init(.failed, message)
+            self.init(error.status == 400 ? .usage : .failed, message)
         }
     }
 

@@ -6,7 +6,8 @@ package enum TowlineCommandLine {
     ///
     /// Help and versions go to stdout with code 0. Everything that fails says so in one sentence on stderr, `error: …`:
     /// what the command line breaks with code 2 and the usage beneath, a ``CommandFailure`` with its own code, any other
-    /// error with code 1. An `ExitCode` that a command throws is taken as it is and says nothing.
+    /// error with code 1. An `ExitCode` that a command throws is taken as it is and says nothing. Results that could not
+    /// be written make a success a failure, unless their reader went away.
     ///
     /// - Parameters:
     ///   - root: The command of which the others are subcommands.
@@ -15,6 +16,15 @@ package enum TowlineCommandLine {
     /// - Returns: What the process should exit with.
     @concurrent package static func run<Root: AsyncParsableCommand>(
         _ root: Root.Type, arguments: [String]? = nil, console: Console = .standard
+    ) async -> Int32 {
+        let code = await end(of: root, arguments: arguments, console: console)
+        guard code == CommandExit.success.rawValue, let failure = console.out.loss()?.failure else { return code }
+        console.fail(failure.message)
+        return failure.status.rawValue
+    }
+
+    private static func end<Root: AsyncParsableCommand>(
+        of root: Root.Type, arguments: [String]?, console: Console
     ) async -> Int32 {
         do {
             var command = try await root.asyncParseAsRoot(arguments)

@@ -20,21 +20,6 @@ package struct AdminClient: Sendable {
         caller = HTTPCaller(timeout: timeout)
     }
 
-    /// A page of jobs, newest first, as the server writes them.
-    ///
-    /// - Returns: The jobs, and what to ask the next page with.
-    /// - Throws: ``AdminClientError``, or `CancellationError`.
-    func jobs(_ query: JobQuery, cursor: String?, limit: Int) async throws -> (jobs: [JSONValue], next: String?) {
-        let fields: KeyValuePairs<String, String?> = [
-            "status": query.state?.rawValue, "origin": query.origin, "q": query.text, "cursor": cursor,
-            "limit": String(limit),
-        ]
-        let pairs = fields.compactMap { name, value in value.map { (name: name, value: $0) } }
-        let answer = try await call(.GET, "/jobs?\(FormCoding.encode(pairs))")
-        guard let jobs = answer["jobs"]?.elements else { throw notTowline(status: 200) }
-        return (jobs, answer["next"]?.string)
-    }
-
     /// A job with its attempts, events and deliveries, as the server writes it.
     ///
     /// - Throws: ``AdminClientError`` with status 404 when there is no such job, or `CancellationError`.
@@ -73,63 +58,47 @@ package struct AdminClient: Sendable {
         try await call(.POST, "/keys/\(PercentEncoding.encode(id))/revoke")
     }
 
-    private func call(_ method: HTTPCaller.Method, _ path: String, body: JSONValue? = nil) async throws -> JSONValue {
+    /// Makes one call.
+    ///
+    /// - Parameters:
+    ///   - method: The method.
+    ///   - path: The path below `/api/v1` with its query, encoded.
+    ///   - body: A JSON body, or none.
+    ///   - timeout: How long this call may take in all; nil for the client's own.
+    /// - Returns: The object of the answer; an empty one where the server says nothing but success.
+    /// - Throws: ``AdminClientError``, or `CancellationError`.
+    func call(
+        _ method: HTTPCaller.Method, _ path: String, body: JSONValue? = nil, timeout: Duration? = nil
+    ) async throws -> JSONValue {
         var headers: [NameValuePair] = [("accept", "application/json"), ("user-agent", "towline")]
         if let token { headers.append(("authorization", "Bearer \(token)")) }
         if body != nil { headers.append(("content-type", "application/json")) }
         let answer: HTTPCaller.Answer
         do {
             answer = try await caller.send(
-                method: method, url: "\(endpoint.url)/api/v1\(path)", headers: headers, body: body?.utf8 ?? [])
+                method: method, url: "\(endpoint.url)/api/v1\(path)", headers: headers, body: body?.utf8 ?? [],
+                timeout: timeout)
         } catch let failure as HTTPCaller.Failure {
-            throw AdminClientError(
-                kind: .unreachable, status: nil,
-                message: "no server answers at \(endpoint.url) (\(failure.detail))")
+            throw AdminClientError(failure, endpoint: endpoint.url)
         }
+        let isSuccess = (200..<300).contains(answer.status)
+        if isSuccess, answer.body.isEmpty { return .object([]) }
         var limits = JSONParser.Limits()
         limits.maxBytes = HTTPCaller.maxAnswerBytes
         guard let value = try? JSONParser.parse(answer.body, limits: limits), case .object = value else {
             throw notTowline(status: answer.status)
         }
-        guard answer.status == 200 else {
+        guard isSuccess else {
             guard let message = value["error"]?["message"]?.string else { throw notTowline(status: answer.status) }
             throw AdminClientError(kind: .refused, status: answer.status, message: message)
         }
         return value
     }
 
-    private func notTowline(status: Int) -> AdminClientError {
+    /// The error for an answer that does not look like one of the admin API.
+    func notTowline(status: Int) -> AdminClientError {
         AdminClientError(
             kind: .unexpectedAnswer, status: status,
             message: "\(endpoint.url) is no admin API of Towline (it answered with HTTP \(status))")
     }
-}
-
-/// Which jobs a list shows.
-struct JobQuery: Sendable, Hashable {
-    var state: JobState?
-    var origin: String?
-    var text: String?
-}
-
-/// Why a call of the admin API has no result.
-package struct AdminClientError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The kinds of failures.
-    package enum Kind: Sendable, Hashable {
-        /// No connection, or no answer in time.
-        case unreachable
-        /// The server answered with an error.
-        case refused
-        /// What came back is not an answer of the admin API.
-        case unexpectedAnswer
-    }
-
-    /// The kind of failure.
-    package let kind: Kind
-    /// The HTTP status; nil without an answer.
-    package let status: Int?
-    /// One sentence.
-    package let message: String
-
-    package var description: String { message }
 }

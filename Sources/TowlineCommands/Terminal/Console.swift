@@ -1,14 +1,6 @@
 import Foundation
 import TowlineCore
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 /// Where a command writes: results to stdout, everything else to stderr.
 package struct Console: Sendable {
     /// What is known of one of the two streams.
@@ -20,14 +12,18 @@ package struct Console: Sendable {
         /// Columns and rows as of now.
         let size: @Sendable () -> TerminalSize
         let write: @Sendable (String) -> Void
+        /// Why something that was written is lost; nil while nothing is.
+        var loss: @Sendable () -> OutputLoss? = { nil }
     }
 
     let out: Stream
     let error: Stream
+    let input: Input
 
-    init(out: Stream, error: Stream) {
+    init(out: Stream, error: Stream, input: Input = .none) {
         self.out = out
         self.error = error
+        self.input = input
     }
 
     /// The streams of the process; colours only on a terminal and unless `NO_COLOR` is set.
@@ -35,7 +31,8 @@ package struct Console: Sendable {
         let environment = ProcessInfo.processInfo.environment
         return Console(
             out: .standard(.standardOutput, environment: environment),
-            error: .standard(.standardError, environment: environment))
+            error: .standard(.standardError, environment: environment),
+            input: .standard)
     }()
 
     /// Writes lines to stdout.
@@ -62,6 +59,15 @@ package struct Console: Sendable {
 
     /// Writes a JSON value to stdout, on one line.
     func print(_ value: JSONValue) { print(value.terminalText) }
+
+    /// Writes a table to stdout, cut to a terminal.
+    func print(_ table: Table) {
+        let limit = out.isTerminal ? out.size().columns : nil
+        for line in table.lines(limit: limit, style: style) { print(line) }
+    }
+
+    /// The colours of stdout.
+    var style: Style { Style(isOn: out.hasColor) }
 }
 
 /// Columns and rows of a terminal.
@@ -71,25 +77,6 @@ struct TerminalSize: Sendable, Hashable {
 
     /// What is taken when nobody knows.
     static let usual = TerminalSize(columns: 80, rows: 24)
-}
-
-extension Console.Stream {
-    static func standard(_ file: FileHandle, environment: [String: String]) -> Console.Stream {
-        let descriptor = file.fileDescriptor
-        let isTerminal = isatty(descriptor) == 1 && environment["TERM"] != "dumb"
-        return Console.Stream(
-            isTerminal: isTerminal,
-            hasColor: isTerminal && (environment["NO_COLOR"] ?? "").isEmpty,
-            size: { Self.size(of: descriptor) },
-            // A reader that went away is no reason to fail.
-            write: { text in try? FileHandle(fileDescriptor: descriptor).write(contentsOf: Data(text.utf8)) })
-    }
-
-    private static func size(of descriptor: Int32) -> TerminalSize {
-        var size = winsize()
-        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return .usual }
-        return TerminalSize(columns: Int(size.ws_col), rows: Int(size.ws_row))
-    }
 }
 
 /// Colours, or none.

@@ -40,6 +40,14 @@ enum Measure {
         return "\(Int(min(max(Double(count) / Double(total), 0), 1) * 100))%"
     }
 
+    /// Such as `[######------]`: a share as a bar with so many columns between its brackets.
+    static func bar(_ count: Int64, of total: Int64, columns: Int, style: Style) -> String {
+        let share = total > 0 ? min(max(Double(count) / Double(total), 0), 1) : 1
+        let full = Int(share * Double(columns))
+        return "[" + style.cyan(String(repeating: "#", count: full)) + String(repeating: "-", count: columns - full)
+            + "]"
+    }
+
     private static func power(of count: Int64) -> Int {
         var power = 0
         var rest = count

@@ -14,6 +14,34 @@ enum TerminalText {
         return String(result)
     }
 
+    /// Shows control characters and marks of direction as escapes such as `\x1b`; the result is one line.
+    static func visible(_ text: some StringProtocol) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\n": result.append(contentsOf: "\\n".unicodeScalars)
+            case "\r": result.append(contentsOf: "\\r".unicodeScalars)
+            case "\t": result.append(contentsOf: "\\t".unicodeScalars)
+            default:
+                guard isUnsafe(scalar) else {
+                    result.append(scalar)
+                    continue
+                }
+                let digits = String(scalar.value, radix: 16)
+                let escape = scalar.value < 0x100 ? "\\x\(digits.count < 2 ? "0" : "")\(digits)" : "\\u{\(digits)}"
+                result.append(contentsOf: escape.unicodeScalars)
+            }
+        }
+        return String(result)
+    }
+
+    /// The lines of a text, each with its control characters shown; a line may end in LF or CR LF.
+    static func visibleLines(_ text: String) -> [String] {
+        text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            visible(String(line.last == "\r" ? line.dropLast() : line))
+        }
+    }
+
     /// Whether a scalar could steer a terminal or mislead its reader.
     static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {

@@ -1,35 +1,57 @@
-/// How often and when a delivery is tried.
+/// How often and when a delivery is tried, and which answers count as success.
 package struct DeliveryPolicy: Sendable, Hashable {
-    /// The name in `delivery.policy` and on a delivery's row.
-    package let name: String
+    /// The two ways to deliver: `delivery.policy`, an endpoint's own policy, and the policy on a delivery's row.
+    package enum Name: String, Sendable, Hashable, CaseIterable {
+        /// As the original: what it does not do is not done either.
+        case exact
+        /// Until the receiver has the event.
+        case durable
+    }
+
+    /// The policy's name.
+    package let name: Name
     /// The waits between attempts; one attempt more than there are waits.
     package let waits: [Duration]
 
     /// Three attempts, one second apart, as the original (vod-api.md 5.1).
     ///
     /// Waits: 1 s, 1 s.
-    package static let exact = DeliveryPolicy(name: "exact", waits: [.seconds(1), .seconds(1)])
+    package static let exact = DeliveryPolicy(name: .exact, waits: [.seconds(1), .seconds(1)])
 
     /// Twelve attempts over at least 76 hours.
     ///
     /// Waits: 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 5 h, 10 h, 20 h, 38 h.
-    package static let durable = DeliveryPolicy(
-        name: "durable",
-        waits: [5, 30, 120, 600, 1800, 3600, 7200, 18_000, 36_000, 72_000, 136_800].map { .seconds($0) }
-    )
+    package static let durable = durable(waits: standardWaits)
 
-    /// The policy of a name; nil for an unknown one.
-    package init?(named name: String) {
-        switch name {
-        case Self.exact.name: self = .exact
-        case Self.durable.name: self = .durable
-        default: return nil
-        }
+    /// The waits of ``durable`` unless a setting says otherwise.
+    package static let standardWaits: [Duration] = [
+        5, 30, 120, 600, 1800, 3600, 7200, 18_000, 36_000, 72_000, 136_800,
+    ].map { .seconds($0) }
+
+    /// The policy `durable` with waits of one's own.
+    package static func durable(waits: [Duration]) -> DeliveryPolicy {
+        DeliveryPolicy(name: .durable, waits: waits)
     }
 
-    private init(name: String, waits: [Duration]) {
+    private init(name: Name, waits: [Duration]) {
         self.name = name
         self.waits = waits
+    }
+
+    /// Attempts in all.
+    package var attempts: Int { waits.count + 1 }
+
+    /// Whether `Retry-After`, pauses and 410 have the meaning that HTTP gives them; the original knows none of them.
+    package var heedsReceiver: Bool { name == .durable }
+
+    /// Whether an answer's status means that the receiver has the event.
+    ///
+    /// The original counts 200 alone; `durable` counts every 2xx.
+    package func isSuccess(status: Int) -> Bool {
+        switch name {
+        case .exact: status == 200
+        case .durable: (200...299).contains(status)
+        }
     }
 
     /// What follows an attempt that did not succeed.
@@ -54,6 +76,31 @@ package enum DeliveryState: String, Sendable, Hashable, CaseIterable {
     case sending
     /// The receiver accepted it. Left by nothing.
     case delivered
-    /// Every attempt failed, or it cannot be sent; the reason is on the row. Left by a redelivery of the event.
+    /// Every attempt failed, or it cannot be sent; the reason is on the row. Left by nothing: a redelivery is a
+    /// delivery of its own.
     case dead
+    /// Would be pending, but its endpoint is disabled. Left when the endpoint is enabled.
+    case held
+}
+
+/// What a delivery owes its existence to.
+package enum DeliveryOrigin: Sendable, Hashable {
+    /// The end of a run.
+    case event
+    /// An operator's redelivery of one event.
+    case redelivery
+    /// A replay of many.
+    case replay(ReplayID)
+
+    /// `event`, `redelivery` or `replay`.
+    package var name: String {
+        switch self {
+        case .event: "event"
+        case .redelivery: "redelivery"
+        case .replay: "replay"
+        }
+    }
+
+    /// Whether outcomes say something about the endpoint: what an operator sends again leaves its health alone.
+    package var countsForHealth: Bool { self == .event }
 }

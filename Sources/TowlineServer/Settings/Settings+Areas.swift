@@ -101,13 +101,41 @@ extension Settings {
     /// The settings `delivery.*`.
     package struct Delivery: Sendable, Equatable {
         /// How often a callback is tried.
-        package var policy: DeliveryPolicy
+        package var policy: DeliveryPolicy.Name
         /// Longest time of one attempt.
         package var timeout: Duration
         /// Attempts at once on this node.
         package var concurrency: Int
         /// Attempts at once against one endpoint.
         package var perEndpoint: Int
+        /// Attempts that may begin in a second against one endpoint; 0 for no limit.
+        package var perEndpointPerSecond: Int
+        /// Waits between the attempts of `durable`.
+        package var schedule: [Duration]
+        /// Longest wait that a receiver may ask for.
+        package var maxRetryAfter: Duration
+        /// Longest time that an answer's body is read.
+        package var answerTimeout: Duration
+        /// Failures in a row that pause an endpoint.
+        package var breakerFailures: Int
+        /// First pause of an endpoint.
+        package var breakerPause: Duration
+        /// Longest pause of an endpoint.
+        package var breakerMaxPause: Duration
+        /// Time of failures after which an endpoint is disabled.
+        package var disableAfter: Duration
+        /// How long attempts of ended deliveries stay in the log.
+        package var logRetention: Duration
+
+        /// When endpoints are paused and disabled.
+        package var healthRule: EndpointHealthRule {
+            var rule = EndpointHealthRule()
+            rule.breakerFailures = breakerFailures
+            rule.firstPause = breakerPause
+            rule.longestPause = max(breakerPause, breakerMaxPause)
+            rule.disableAfter = disableAfter
+            return rule
+        }
     }
 
     /// The settings `limits.*`: calls a second for each account, 0 for no limit.

@@ -129,7 +129,16 @@ extension Settings.Delivery {
             policy: values.choice("delivery.policy"),
             timeout: values.duration("delivery.timeout-seconds"),
             concurrency: values.integer("delivery.concurrency"),
-            perEndpoint: values.integer("delivery.per-endpoint"))
+            perEndpoint: values.integer("delivery.per-endpoint"),
+            perEndpointPerSecond: values.integer("delivery.per-endpoint-per-second"),
+            schedule: values.durations("delivery.schedule"),
+            maxRetryAfter: values.duration("delivery.max-retry-after-seconds"),
+            answerTimeout: values.duration("delivery.answer-timeout-seconds"),
+            breakerFailures: values.integer("delivery.breaker-failures"),
+            breakerPause: values.duration("delivery.breaker-pause-seconds"),
+            breakerMaxPause: values.duration("delivery.breaker-max-pause-seconds"),
+            disableAfter: .seconds(values.integer("delivery.disable-after-hours") * 3600),
+            logRetention: .seconds(values.integer("delivery.log-retention-days") * 86_400))
     }
 }
 

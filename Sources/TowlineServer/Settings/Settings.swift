@@ -26,14 +26,6 @@ package struct Settings: Sendable, Equatable {
         case console
     }
 
-    /// How often a callback is tried.
-    package enum DeliveryPolicy: String, Sendable, CaseIterable {
-        /// 3 attempts, 1 s apart, as the original does.
-        case exact
-        /// Twelve attempts over at least 76 h.
-        case durable
-    }
-
     /// The importance of a log message, least important first.
     package enum LogLevel: String, Sendable, CaseIterable {
         /// Each step.

@@ -1,3 +1,5 @@
+import TowlineCore
+
 extension SettingsKey {
     /// Every setting, in the order in which documents list them; settings of one group stand together.
     package static let table: [SettingsKey] =
@@ -178,7 +180,7 @@ extension SettingsKey {
 
     private static let deliveryKeys: [SettingsKey] = [
         SettingsKey(
-            "delivery.policy", .choice(Settings.DeliveryPolicy.allCases.map(\.rawValue)), default: "durable",
+            "delivery.policy", .choice(DeliveryPolicy.Name.allCases.map(\.rawValue)), default: "durable",
             dev: "exact",
             "How often a callback is tried: `exact` 3 times 1 s apart, `durable` twelve times over at least 76 h."
         ),
@@ -192,7 +194,48 @@ extension SettingsKey {
         ),
         SettingsKey(
             "delivery.per-endpoint", .integer(1...10_000), default: "8",
-            "Callback attempts at once against one endpoint."
+            "Callback attempts at once against one endpoint, unless the endpoint has a number of its own."
+        ),
+        SettingsKey(
+            "delivery.per-endpoint-per-second", .integer(0...100_000), default: "0",
+            "Callback attempts that may begin in a second against one endpoint, unless the endpoint has a number of its "
+                + "own; 0 sets no limit."
+        ),
+        SettingsKey(
+            "delivery.schedule", .waits(1...64), default: "5,30,120,600,1800,3600,7200,18000,36000,72000,136800",
+            "Seconds that `durable` waits between attempts, one attempt more than there are waits; jitter lengthens "
+                + "each by up to a tenth."
+        ),
+        SettingsKey(
+            "delivery.max-retry-after-seconds", .seconds(0...86_400), default: "3600",
+            "Longest wait that `durable` accepts from a receiver's `Retry-After`."
+        ),
+        SettingsKey(
+            "delivery.answer-timeout-seconds", .seconds(0.1...60), default: "1",
+            "Longest time that the body of an answer is read once its status is known."
+        ),
+        SettingsKey(
+            "delivery.breaker-failures", .integer(1...1_000_000), default: "8",
+            "Failures in a row under `durable` that pause an endpoint; afterwards one attempt at a time until one "
+                + "succeeds."
+        ),
+        SettingsKey(
+            "delivery.breaker-pause-seconds", .seconds(0.1...3600), default: "5",
+            "First pause of an endpoint that fails or asks for less (429, 502, 503, 504); each further one is twice as "
+                + "long."
+        ),
+        SettingsKey(
+            "delivery.breaker-max-pause-seconds", .seconds(0.1...86_400), default: "300",
+            "Longest pause of an endpoint that did not name one itself."
+        ),
+        SettingsKey(
+            "delivery.disable-after-hours", .integer(1...8760), default: "120",
+            "Time of failures without a success under `durable` after which an endpoint is disabled and its events are "
+                + "held."
+        ),
+        SettingsKey(
+            "delivery.log-retention-days", .integer(1...3650), default: "30",
+            "How long the attempts of ended deliveries stay in the log; events and deliveries stay."
         ),
     ]
 

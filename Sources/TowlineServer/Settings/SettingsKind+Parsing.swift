@@ -22,7 +22,7 @@ extension SettingsKind {
         case .path: Self.isPath(scalar) ? .text(scalar) : nil
         case .nodeName: scalar.utf8.count <= 64 && scalar.utf8.allSatisfy(Self.isNameByte) ? .text(scalar) : nil
         case .token: scalar.utf8.count <= 256 && scalar.utf8.allSatisfy { (0x21...0x7e) ~= $0 } ? .text(scalar) : nil
-        case .choices, .networks, .nameServers: nil
+        case .choices, .networks, .nameServers, .waits: nil
         }
     }
 
@@ -31,6 +31,9 @@ extension SettingsKind {
         case .choices(let words):
             guard !items.isEmpty, Set(items).count == items.count, items.allSatisfy(words.contains) else { return nil }
             return .list(items)
+        case .waits(let count):
+            let waits = items.compactMap { Self.seconds($0, in: 0.1...2_592_000) }
+            return waits.count == items.count && count.contains(waits.count) ? .durations(waits) : nil
         case .networks:
             let blocks = items.compactMap { try? CIDR(parsing: $0) }
             return blocks.count == items.count ? .networks(blocks) : nil

@@ -6,6 +6,8 @@ package enum SettingsKind: Sendable, Equatable {
     case bytes(ClosedRange<Int>)
     /// A number of seconds with up to three decimals.
     case seconds(ClosedRange<Double>)
+    /// A list of waits in seconds, each from 0.1 s to 30 days, with a number of items in bounds.
+    case waits(ClosedRange<Int>)
     /// A switch.
     case boolean
     /// One of several words.
@@ -34,7 +36,7 @@ package enum SettingsKind: Sendable, Equatable {
     /// Whether the value is a list: separated by commas in text, a sequence in YAML.
     package var isList: Bool {
         switch self {
-        case .choices, .networks, .nameServers: true
+        case .choices, .networks, .nameServers, .waits: true
         default: false
         }
     }
@@ -48,6 +50,8 @@ package enum SettingsKind: Sendable, Equatable {
                 + "in bytes or with KiB, MiB, GiB or TiB"
         case .seconds(let range):
             "a number of seconds from \(Self.secondsText(range.lowerBound)) to \(Self.secondsText(range.upperBound))"
+        case .waits(let count):
+            "a list of \(count.lowerBound) to \(count.upperBound) numbers of seconds, each from 0.1 to 2592000"
         case .boolean: "true or false"
         case .choice(let words): Self.joined(words)
         case .choices(let words): "a list of one or more of \(Self.joined(words)), each once"
@@ -71,7 +75,7 @@ package enum SettingsKind: Sendable, Equatable {
         case .seconds: "SECONDS"
         case .boolean: "true|false"
         case .choice(let words): words.count > 3 ? "WORD" : words.joined(separator: "|")
-        case .choices, .networks, .nameServers: "LIST"
+        case .choices, .networks, .nameServers, .waits: "LIST"
         case .listen: "HOST:PORT"
         case .webURL, .storeURL, .objectsURL: "URL"
         case .path: "PATH"

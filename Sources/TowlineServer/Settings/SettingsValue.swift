@@ -38,6 +38,8 @@ package enum SettingsValue: Sendable, Equatable {
     case integer(Int)
     /// Of the kind `seconds`.
     case duration(Duration)
+    /// Of the kind `waits`.
+    case durations([Duration])
     /// Of the kind `boolean`.
     case boolean(Bool)
     /// Of the kinds `choice`, `webURL`, `path`, `nodeName` and `token`.

@@ -49,6 +49,12 @@ struct SettingsValues: Sendable {
         return items
     }
 
+    /// A list of durations.
+    func durations(_ name: String) -> [Duration] {
+        guard case .durations(let durations) = self[name] else { mismatch(name) }
+        return durations
+    }
+
     /// A list of blocks of addresses.
     func networks(_ name: String) -> [CIDR] {
         guard case .networks(let blocks) = self[name] else { mismatch(name) }

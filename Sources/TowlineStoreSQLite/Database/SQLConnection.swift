@@ -80,16 +80,14 @@ final class SQLConnection {
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
     /// Begins a transaction that may write.
-    func begin() throws {
-        try intercept?("BEGIN IMMEDIATE")
-        try database.beginTransaction(.immediate)
-    }
+    func begin() throws { try run(Self.beginStatement) }
 
     /// Makes the transaction durable.
-    func commit() throws {
-        try intercept?("COMMIT")
-        try database.commit()
-    }
+    func commit() throws { try run(Self.commitStatement) }
+
+    // GRDB would prepare these anew each time.
+    private static let beginStatement = SQL("BEGIN IMMEDIATE")
+    private static let commitStatement = SQL("COMMIT")
 
     /// Undoes the transaction, where one is open.
     func rollback() throws {

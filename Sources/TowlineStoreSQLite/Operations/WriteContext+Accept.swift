@@ -18,7 +18,7 @@ extension WriteContext {
     }
 
     private func insertJob(_ request: PullRequest, account: AccountID, app: AppID) throws -> Job {
-        let lane = try lane(.pull, account: account, name: request.origin)
+        let lane = try pullLane(account: account, origin: request.origin)
         let job = Job(
             id: newID(), account: account, app: app, media: newID(), request: request, run: 1, state: .pending,
             phase: .starting, attempts: 0, failure: nil, bytesReceived: 0, bytesTotal: nil, objectKey: nil,

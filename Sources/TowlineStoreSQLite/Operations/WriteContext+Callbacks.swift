@@ -44,6 +44,9 @@ extension WriteContext {
             .text(configuration.callbackType), .text(configuration.callbackURL), .text(configuration.eventTypeList),
             .text(configuration.authSwitch), .blob(sealedKey), .time(now))
         callbacks.forget(.init(account: configuration.account, app: configuration.app))
+        if case .http(let url)? = configuration.target {
+            _ = try callbackEndpoint(account: configuration.account, url: url)
+        }
     }
 
     /// Removes a configuration where there is one.

@@ -5,7 +5,9 @@ extension WriteContext {
     /// Claims due jobs (``JobStore/claimJobs(_:)``).
     func claimJobs(_ request: JobClaimRequest) throws -> Claims<ClaimedJob> {
         var claimed: [ClaimedJob] = []
-        let next = try claimByLane(.pull, limit: request.limit, perGroup: request.perOrigin) { lane, room in
+        let admission = Admission.open(slots: request.perOrigin, starts: .max)
+        let next = try claimByLane(.pull, limit: request.limit, admit: { _ in admission }) { lane, room in
+            let lane = lane.id
             try promoteDueRuns(of: lane)
             // One row more than there is room for tells whether the lane is empty afterwards.
             let rows = try connection.all(ClaimSQL.ready, .integer(lane), .integer(room + 1)) {

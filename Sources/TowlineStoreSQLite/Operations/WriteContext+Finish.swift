@@ -91,14 +91,23 @@ extension WriteContext {
     /// The terminal write of a run: its state, its events and their deliveries (design 4.2).
     func end(_ run: StoredRun, with outcome: RunOutcome, received: Int64) throws {
         let configuration = try callback(account: run.job.account, app: run.job.app)
+        let subscriptions = try subscriptions(of: run.job.account)
         var callbackOpen = false
         for (type, body) in composer.bodies(for: run.job, outcome: outcome, at: now) {
             let event = try insertEvent(type, body: body, of: run.job)
             let target = composer.target(of: type, configuration: configuration, override: run.job.request.callback)
-            guard let target else { continue }
-            let gates = type == .uploadByURLComplete && outcome.state(callbackOpen: true) == .stored
-            try insertDelivery(of: event, account: run.job.account, target: target, gatedJob: gates ? run.seq : nil)
-            callbackOpen = callbackOpen || gates
+            if case .http(let url)? = target {
+                let endpoint = try callbackEndpoint(account: run.job.account, url: url)
+                // What is held from the beginning keeps no job waiting.
+                let gates =
+                    type == .uploadByURLComplete && outcome.state(callbackOpen: true) == .stored
+                    && !endpoint.health.isDisabled
+                try insertDelivery(of: event, to: endpoint, origin: .event, gatedJob: gates ? run.seq : nil)
+                callbackOpen = callbackOpen || gates
+            }
+            for subscription in subscriptions where subscription.options.includes(type, app: run.job.app) {
+                try insertDelivery(of: event, to: subscription, origin: .event)
+            }
         }
         let state = outcome.state(callbackOpen: callbackOpen)
         var failure: JobFailure?
@@ -117,19 +126,8 @@ extension WriteContext {
         try connection.run(
             FinishSQL.insertEvent, .id(newID(EventID.self)), .text(job.account.description),
             .text(job.app.description), .id(job.id), .integer(job.run), .integer(type.number), .blob(body), .time(now))
+        effects.signal(.eventsAdded)
         return connection.lastInsertedRow
-    }
-
-    private func insertDelivery(
-        of event: Int64, account: AccountID, target: CallbackTarget, gatedJob: Int64?
-    ) throws {
-        guard case .http(let url) = target else { return }
-        let lane = try lane(.deliver, account: account, name: url)
-        try connection.run(
-            FinishSQL.insertDelivery, .id(newID(DeliveryID.self)), .integer(event), .text(account.description),
-            .integer(lane.id), .integer(gatedJob), .text(deliveryPolicyName), .time(now))
-        effects.countDelivery(to: .pending)
-        lanes.wake(lane.id, kind: .deliver, at: now)
     }
 }
 
@@ -177,10 +175,5 @@ enum FinishSQL {
     static let insertEvent = SQL(
         """
         INSERT INTO events (id, account_id, app, job, run, type, body, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-        """)
-    static let insertDelivery = SQL(
-        """
-        INSERT INTO deliveries (id, event, account_id, lane_id, gates_job, policy, state, due, created_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7)
         """)
 }

@@ -13,15 +13,49 @@ enum DeliveryRows {
             app: AppID(row.text(3)), job: try row.id(4), run: row.int(5), body: row.blob(6), createdAt: row.time(7))
     }
 
-    /// Columns of a query over `deliveries d JOIN events e JOIN lanes l`.
-    static let columns = "d.id, e.id, e.type, l.key, d.state, d.attempts, d.reason, d.created_at, d.ended_at"
+    /// What a query for ``columns`` joins to `deliveries d`.
+    static let joins = """
+        JOIN events e ON e.seq = d.event JOIN lanes l ON l.id = d.lane_id JOIN endpoints p ON p.group_id = l.group_id
+        """
+
+    /// Columns of a query over `deliveries d` and ``joins``.
+    static let columns = """
+        d.id, e.id, e.type, p.id, p.url, d.origin, d.replay, d.policy, \
+        CASE WHEN d.state = 0 AND p.disabled_at IS NOT NULL THEN 4 ELSE d.state END, \
+        d.attempts, d.reason, d.created_at, d.due, d.ended_at
+        """
 
     /// Reads ``columns``.
     static func delivery(_ row: borrowing SQLRow) throws -> Delivery {
-        Delivery(
+        let state = try DeliveryState(number: row.int(8))
+        return Delivery(
             id: try row.id(0), event: try row.id(1), eventType: try EventType(number: row.int(2)),
-            target: .http(url: row.text(3)), state: try DeliveryState(number: row.int(4)), attempts: row.int(5),
-            reason: row.optionalText(6), createdAt: row.time(7), endedAt: row.optionalTime(8))
+            endpoint: try row.id(3), target: .http(url: row.text(4)),
+            origin: try origin(row.int(5), replay: try row.optionalID(6)), policy: try policy(row.text(7)),
+            state: state, attempts: row.int(9), reason: row.optionalText(10), createdAt: row.time(11),
+            dueAt: state == .pending || state == .held ? row.time(12) : nil, endedAt: row.optionalTime(13))
+    }
+
+    /// What a delivery owes its existence to, from its columns.
+    ///
+    /// - Throws: ``StoreError`` with code `corrupted` for an unknown number.
+    static func origin(_ number: Int, replay: ReplayID?) throws -> DeliveryOrigin {
+        switch (number, replay) {
+        case (0, _): return .event
+        case (1, _): return .redelivery
+        case (2, let replay?): return .replay(replay)
+        default: throw StoreError(.corrupted, "the database holds \(number), which is no origin of a delivery")
+        }
+    }
+
+    /// The name of a delivery's policy.
+    ///
+    /// - Throws: ``StoreError`` with code `corrupted` for an unknown name.
+    static func policy(_ text: String) throws -> DeliveryPolicy.Name {
+        guard let name = DeliveryPolicy.Name(rawValue: text) else {
+            throw StoreError(.corrupted, "the database holds \(text), which is no delivery policy")
+        }
+        return name
     }
 
     /// Columns of a query over `delivery_attempts`.

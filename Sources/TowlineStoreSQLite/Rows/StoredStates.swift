@@ -51,6 +51,8 @@ extension DeliveryState: StoredAsNumber {
         case .sending: 1
         case .delivered: 2
         case .dead: 3
+        // Never in a column: pending at an endpoint that is disabled.
+        case .held: 4
         }
     }
 }

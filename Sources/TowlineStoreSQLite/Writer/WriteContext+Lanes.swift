@@ -18,41 +18,66 @@ struct LaneVisit {
     let rest: Rest
 }
 
+/// What a group of lanes lets through.
+enum Admission {
+    /// Nothing until its lanes are made ready again by whoever opens it.
+    case closed
+    /// Nothing before this moment.
+    case notBefore(Timestamp)
+    /// So many attempts at once, and so many of them that begin now.
+    case open(slots: Int, starts: Int)
+}
+
 extension WriteContext {
-    /// The lane of a kind, account and name; made where it is missing.
-    func lane(_ kind: LaneKind, account: AccountID, name: String) throws -> Lane {
+    /// The lane of an account's pulls from an origin; made where it is missing.
+    func pullLane(account: AccountID, origin: String) throws -> Lane {
         let account = account.description
-        if let known = lanes.lane(kind: kind, account: account, name: name) { return known }
+        if let known = try findLane(.pull, account: account, key: origin) { return known }
+        let known = try connection.first(LaneSQL.findGroup, .integer(LaneKind.pull.rawValue), .text(origin)) {
+            $0.integer(0)
+        }
+        let group = try known ?? makeGroup(.pull, key: origin)
+        return try makeLane(.pull, group: group, account: account, key: origin)
+    }
+
+    /// A lane that exists; nil without one.
+    func findLane(_ kind: LaneKind, account: String, key: String) throws -> Lane? {
+        if let known = lanes.lane(kind: kind, account: account, name: key) { return known }
         let stored = try connection.first(
-            LaneSQL.find, .integer(kind.rawValue), .text(account), .text(name)
+            LaneSQL.find, .integer(kind.rawValue), .text(account), .text(key)
         ) { Lane(id: $0.integer(0), group: $0.integer(1)) }
-        let lane = try stored ?? makeLane(kind, account: account, name: name)
-        lanes.remember(lane, kind: kind, account: account, name: name)
+        guard let stored else { return nil }
+        lanes.remember(stored, kind: kind, account: account, name: key)
+        return stored
+    }
+
+    /// Makes a group of lanes with slots of its own.
+    func makeGroup(_ kind: LaneKind, key: String) throws -> Int64 {
+        try connection.run(LaneSQL.insertGroup, .integer(kind.rawValue), .text(key))
+        return connection.lastInsertedRow
+    }
+
+    /// Makes a lane of a group.
+    func makeLane(_ kind: LaneKind, group: Int64, account: String, key: String) throws -> Lane {
+        try connection.run(LaneSQL.insert, .integer(kind.rawValue), .integer(group), .text(account), .text(key))
+        let lane = Lane(id: connection.lastInsertedRow, group: group)
+        lanes.remember(lane, kind: kind, account: account, name: key)
         return lane
     }
 
-    private func makeLane(_ kind: LaneKind, account: String, name: String) throws -> Lane {
-        let group: Int64
-        if let known = try connection.first(
-            LaneSQL.findGroup, .integer(kind.rawValue), .text(name), read: { $0.integer(0) })
-        {
-            group = known
-        } else {
-            try connection.run(LaneSQL.insertGroup, .integer(kind.rawValue), .text(name))
-            group = connection.lastInsertedRow
-        }
-        try connection.run(LaneSQL.insert, .integer(kind.rawValue), .integer(group), .text(account), .text(name))
-        return Lane(id: connection.lastInsertedRow, group: group)
-    }
-
     /// Gives back the slot that an attempt in a lane held.
-    func releaseSlot(lane: Int64) throws {
-        if let group = lanes.group(of: lane) { return lanes.release(group: group) }
+    func releaseSlot(lane: Int64) throws { lanes.release(group: try group(ofLane: lane)) }
+
+    /// The group of a lane.
+    ///
+    /// - Throws: ``StoreError`` with code `corrupted` when the lane is missing.
+    func group(ofLane lane: Int64) throws -> Int64 {
+        if let group = lanes.group(of: lane) { return group }
         guard let group = try connection.first(LaneSQL.groupOf, .integer(lane), read: { $0.integer(0) }) else {
             throw StoreError(.corrupted, "the database lacks lane \(lane)")
         }
         lanes.remember(Lane(id: lane, group: group))
-        lanes.release(group: group)
+        return group
     }
 
     /// Writes what the operation did to lanes: freed slots wake the lanes that waited longest for one, new rows
@@ -66,10 +91,29 @@ extension WriteContext {
             try unblock(group: group, kind: kind, upTo: count)
         }
         for (lane, wake) in lanes.woken {
+            guard let time = earliest(in: lane, kind: wake.kind, from: wake.at) else { continue }
             let changed = try connection.change(
-                LaneSQL.wake, .time(wake.at), .integer(lanes.nextTurn()), .integer(lane))
+                LaneSQL.wake, .time(time), .integer(lanes.nextTurn()), .integer(lane))
             if changed > 0 { effects.signal(wake.kind.topic) }
         }
+    }
+
+    /// When a row of a lane that is due at a time can be claimed, as far as is known without a look: waking a lane
+    /// that would be found closed costs a claim, and every new event of a dead receiver would do so.
+    private func earliest(in lane: Int64, kind: LaneKind, from time: Timestamp) -> Timestamp? {
+        guard kind == .deliver, let group = lanes.group(of: lane), let known = endpoints.endpoint(group: group) else {
+            return time
+        }
+        if known.isClosed { return nil }
+        let start = endpoints.nextStart(group: group).map { max(time, $0) } ?? time
+        return known.health.pausedUntil.map { max(start, $0) } ?? start
+    }
+
+    /// Makes all lanes of an endpoint ready: what its group lets through has changed.
+    func reviveLanes(group: Int64) throws {
+        try connection.run(LaneSQL.revive, .time(now), .integer(lanes.nextTurn()), .integer(group))
+        try connection.run(LaneSQL.forgetBlocked, .integer(group))
+        effects.signal(.deliveriesDue)
     }
 
     /// Makes the lanes ready that have waited longest for a slot of their group.
@@ -88,12 +132,13 @@ extension WriteContext {
     /// - Parameters:
     ///   - kind: Which lanes.
     ///   - limit: Most rows in all.
-    ///   - perGroup: Most slots of a group.
+    ///   - admit: What a group lets through.
     ///   - visit: Claims up to a number of rows of a lane.
     /// - Returns: What ``Claims/nextDue`` says.
-    /// - Throws: SQLite's failure, or what `visit` throws.
+    /// - Throws: SQLite's failure, or what the closures throw.
     func claimByLane(
-        _ kind: LaneKind, limit: Int, perGroup: Int, visit: (_ lane: Int64, _ room: Int) throws -> LaneVisit
+        _ kind: LaneKind, limit: Int, admit: (_ group: Int64) throws -> Admission,
+        visit: (_ lane: Lane, _ room: Int) throws -> LaneVisit
     ) throws -> Duration? {
         var remaining = max(1, limit)
         // Lanes that turn out to be empty or full cost a visit too; what is left over stays due at once.
@@ -111,7 +156,7 @@ extension WriteContext {
                 visits -= 1
                 remaining -= try take(
                     from: lane, kind: kind, atMost: min(share, remaining), siblings: siblings[lane.group] ?? 1,
-                    perGroup: perGroup, visit: visit)
+                    admission: try admit(lane.group), visit: visit)
                 siblings[lane.group, default: 1] -= 1
             }
         }
@@ -126,38 +171,47 @@ extension WriteContext {
     ///   - kind: Its kind.
     ///   - share: Most rows to claim.
     ///   - siblings: Lanes of the group that are visited in this turn, this one included: they share its room.
-    ///   - perGroup: Most slots of the group.
+    ///   - admission: What the group lets through.
     ///   - visit: Claims up to a number of rows of a lane.
     /// - Returns: The number of rows that were claimed.
     /// - Throws: SQLite's failure, or what `visit` throws.
     private func take(
-        from lane: Lane, kind: LaneKind, atMost share: Int, siblings: Int, perGroup: Int,
-        visit: (_ lane: Int64, _ room: Int) throws -> LaneVisit
+        from lane: Lane, kind: LaneKind, atMost share: Int, siblings: Int, admission: Admission,
+        visit: (_ lane: Lane, _ room: Int) throws -> LaneVisit
     ) throws -> Int {
+        guard case .open(let slots, let starts) = admission else {
+            if case .notBefore(let time) = admission { try setReady(lane, at: time) } else { try setEmpty(lane) }
+            return 0
+        }
         let group = try connection.first(LaneSQL.group, .integer(lane.group)) {
             (inUse: $0.int(0), blocked: $0.int(1))
         }
         guard let group else { throw StoreError(.corrupted, "the database lacks lane group \(lane.group)") }
-        let room = max(1, perGroup) - group.inUse
+        let room = max(1, slots) - group.inUse
         guard room > 0 else {
             try block(lane)
             return 0
         }
-        let outcome = try visit(lane.id, min(share, (room + siblings - 1) / max(1, siblings)))
+        let outcome = try visit(lane, min(share, starts, (room + siblings - 1) / max(1, siblings)))
         let left = room - outcome.taken
         if outcome.taken > 0 {
             try connection.run(LaneSQL.takeSlots, .integer(outcome.taken), .integer(lane.group))
         }
         switch outcome.rest {
         case .ready where left <= 0: try block(lane)
-        case .ready: try connection.run(LaneSQL.setReady, .time(now), .integer(lanes.nextTurn()), .integer(lane.id))
-        case .later(let time):
-            try connection.run(LaneSQL.setReady, .time(time), .integer(lanes.nextTurn()), .integer(lane.id))
-        case .empty: try connection.run(LaneSQL.setEmpty, .integer(lane.id))
+        case .ready: try setReady(lane, at: now)
+        case .later(let time): try setReady(lane, at: time)
+        case .empty: try setEmpty(lane)
         }
         if left > 0, group.blocked > 0 { try unblock(group: lane.group, kind: kind, upTo: left) }
         return outcome.taken
     }
+
+    private func setReady(_ lane: Lane, at time: Timestamp) throws {
+        try connection.run(LaneSQL.setReady, .time(time), .integer(lanes.nextTurn()), .integer(lane.id))
+    }
+
+    private func setEmpty(_ lane: Lane) throws { try connection.run(LaneSQL.setEmpty, .integer(lane.id)) }
 
     /// Puts a lane behind those that wait for a slot of their group.
     private func block(_ lane: Lane) throws {
@@ -192,4 +246,7 @@ enum LaneSQL {
         UPDATE lanes SET ready_at = ?1, turn = ?2
         WHERE id = ?3 AND blocked_turn IS NULL AND (ready_at IS NULL OR ready_at > ?1)
         """)
+    static let revive = SQL(
+        "UPDATE lanes SET ready_at = ?, turn = ?, blocked_turn = NULL WHERE group_id = ? AND kind = 1")
+    static let forgetBlocked = SQL("UPDATE lane_groups SET blocked_lanes = 0 WHERE id = ?")
 }

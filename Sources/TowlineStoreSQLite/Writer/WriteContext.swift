@@ -7,7 +7,8 @@ import TowlineStore
 final class WriteContext {
     let connection: SQLConnection
     let composer: EventComposer
-    let deliveryPolicyName: String
+    let deliveryPolicy: DeliveryPolicy.Name
+    let healthRule: EndpointHealthRule
     let sessionLifetime: Duration
     let secretBox: SecretBox
     /// The moment of the operation at hand.
@@ -16,6 +17,10 @@ final class WriteContext {
     var effects = WriteEffects()
     let lanes: LaneBook
     let callbacks: CallbackCache
+    let endpoints: EndpointBook
+    let running = RunningDeliveries()
+    /// Replays whose deliveries the operation at hand has ended.
+    var replayEnds = ReplayEnds()
 
     private let clock: any StoreClock
     private var random: any RandomNumberGenerator
@@ -25,21 +30,27 @@ final class WriteContext {
         self.connection = connection
         self.clock = clock
         composer = configuration.composer
-        deliveryPolicyName = configuration.deliveryPolicyName
+        deliveryPolicy = configuration.deliveryPolicy
+        healthRule = configuration.healthRule
         sessionLifetime = configuration.sessionLifetime
         secretBox = configuration.secretBox
         random = configuration.random
         now = clock.now()
         lanes = LaneBook()
         callbacks = CallbackCache()
+        endpoints = EndpointBook()
     }
 
     /// Runs one operation and returns its result with what it leaves to be done.
     func perform<T>(_ body: (WriteContext) throws -> T) throws -> (T, WriteEffects) {
         now = clock.now()
         effects = WriteEffects()
+        replayEnds = ReplayEnds()
+        endpoints.beginOperation()
         lanes.beginOperation()
         let result = try body(self)
+        try settleEndpoints()
+        try settleReplays()
         try settleLanes()
         return (result, effects)
     }
@@ -48,6 +59,8 @@ final class WriteContext {
     func forget() {
         lanes.forget()
         callbacks.forget()
+        endpoints.forget()
+        running.forget()
     }
 
     /// A new identifier of the current moment.

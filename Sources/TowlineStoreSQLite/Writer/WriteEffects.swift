@@ -57,6 +57,8 @@ extension StoreTopic {
         case .objectsPending: 2
         case .keysChanged: 3
         case .jobsChanged: 4
+        case .eventsAdded: 5
+        case .upkeepDue: 6
         }
     }
 }

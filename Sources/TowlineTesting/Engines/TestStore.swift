@@ -11,13 +11,13 @@ package struct TestStore: Sendable {
     package let folder: TemporaryFolder
 
     /// Opens a fresh store.
-    package init(policy: String = DeliveryPolicy.exact.name) async throws {
+    package init(policy: DeliveryPolicy.Name = .exact) async throws {
         folder = try TemporaryFolder()
         var configuration = SQLiteStoreConfiguration(
             path: folder.path + "/towline.db", lockPath: folder.path + "/towline.db.lock",
             secretBox: try SecretBox(key: [UInt8](repeating: 7, count: 32)),
             composer: EventComposer(publicURL: "http://127.0.0.1:8787"))
-        configuration.deliveryPolicyName = policy
+        configuration.deliveryPolicy = policy
         store = try await SQLiteStore.open(configuration, logger: .silent)
     }
 

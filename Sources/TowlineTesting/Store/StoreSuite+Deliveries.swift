@@ -15,7 +15,7 @@ extension StoreSuite {
             for claim in claims.items {
                 try expectEqual(claim.attempt, 1, "attempt")
                 try expectEqual(claim.target, .http(url: "https://first.test/hook"), "target")
-                try expectEqual(claim.signingKey, "new-key", "signing key")
+                try expectEqual(claim.signing.authKey, "new-key", "signing key")
                 try expect(events.contains(claim.event), "the event differs from the stored one")
             }
             try expectEqual(try await trial.store.deliveryCounts()[.sending], 2, "sending")
@@ -25,7 +25,7 @@ extension StoreSuite {
             try await trial.setCallback(key: nil)
             _ = try await trial.finishedJob()
             for claim in try await trial.claimDeliveries().items {
-                try expectEqual(claim.signingKey, nil, "signing key")
+                try expectEqual(claim.signing.authKey, nil, "signing key")
             }
         },
         Case("a retried delivery comes back in time with the same event") { trial in
@@ -164,8 +164,8 @@ extension StoreSuite {
 
 extension StoreTrial {
     /// Accepts jobs and stores all of them.
-    func finish(_ count: Int) async throws {
-        try await accept(count)
+    func finish(_ count: Int, account: AccountID? = nil) async throws {
+        try await accept(count, account: account)
         for claim in try await claim(count).items { try await finish(claim, .stored(bytes: 1, small: nil)) }
     }
 
@@ -178,7 +178,7 @@ extension StoreTrial {
     /// A delivery as stored now.
     func delivery(
         _ id: DeliveryID, file: StaticString = #fileID, line: UInt = #line
-    ) async throws -> (delivery: Delivery, attempts: [DeliveryAttempt]) {
+    ) async throws -> DeliveryDetail {
         try unwrap(try await store.delivery(id), "the delivery is missing", file: file, line: line)
     }
 }

@@ -52,6 +52,9 @@ package enum StoreSuite {
     package static let allCases: [Case] =
         acceptCases + listCases + claimCases + laneCases + leaseCases + finishCases + gateCases + objectCases
         + controlCases + deliveryCases + deliveryLaneCases + accountCases + signalCases + upkeepCases
+        + eventCases + deliveryListCases + redeliveryCases + listenerCases
+        + replayCases + replayPaceCases + replayCancelCases
+        + endpointCases + subscriptionCases + endpointKeyCases + endpointHealthCases + endpointLimitCases + holdingCases
 }
 
 /// A store that does not keep its contract.
@@ -168,18 +171,21 @@ struct StoreTrial: Sendable {
 
     /// Claims deliveries.
     func claimDeliveries(
-        _ limit: Int = 100, perEndpoint: Int = 1000, lease: Duration = .seconds(30)
+        _ limit: Int = 100, perEndpoint: Int = 1000, perSecond: Int = 0, lease: Duration = .seconds(30)
     ) async throws -> Claims<ClaimedDelivery> {
         try await store.claimDeliveries(
-            DeliveryClaimRequest(node: node, limit: limit, perEndpoint: perEndpoint, lease: lease))
+            DeliveryClaimRequest(
+                node: node, limit: limit, perEndpoint: perEndpoint, perSecond: perSecond, lease: lease))
     }
 
     /// Reports an attempt of a delivery.
     @discardableResult
     func report(
-        _ claim: ClaimedDelivery, _ next: DeliveryNext, record: DeliveryAttemptRecord = DeliveryAttemptRecord()
+        _ claim: ClaimedDelivery, _ next: DeliveryNext, signal: EndpointSignal = .none,
+        record: DeliveryAttemptRecord = DeliveryAttemptRecord()
     ) async throws -> LeaseVerdict {
-        let report = DeliveryReport(delivery: claim.id, lease: claim.lease, next: next, record: record)
+        let report = DeliveryReport(
+            delivery: claim.id, lease: claim.lease, next: next, signal: signal, record: record)
         return try await store.recordDeliveries([report])[0]
     }
 }

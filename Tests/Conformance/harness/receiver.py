@@ -18,7 +18,10 @@ class Receiver(WebServer):
         super().__init__(**options)
 
     def script(self, path, *replies):
-        """Answers a path with these replies in turn; the last one repeats. Returns the path's URL."""
+        """Answers a path with these replies in turn; the last one repeats. Returns the path's URL.
+
+        A reply may be a function of the request that gives one; it is called with the receiver locked.
+        """
         with self._condition:
             self._scripts[path] = list(replies)
         return self.url + path
@@ -59,4 +62,5 @@ class Receiver(WebServer):
             self._condition.notify_all()
             if not script:
                 return Reply(200, b"success")
-            return script.pop(0) if len(script) > 1 else script[0]
+            reply = script.pop(0) if len(script) > 1 else script[0]
+            return reply(request) if callable(reply) else reply

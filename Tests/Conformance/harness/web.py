@@ -1,6 +1,8 @@
 """A small HTTP/1.1 server on an event loop of its own thread, quick enough to stand at both ends of the tests."""
 
 import asyncio
+import socket
+import struct
 import threading
 import time
 from urllib.parse import parse_qsl, urlsplit
@@ -76,7 +78,7 @@ class Reply:
 
     def __init__(
         self, status=200, body=b"", headers=(), *, length=None, cut=None, gate=None, gate_after=None, rate=None,
-        delay=None, close=False,
+        delay=None, close=False, reset=False,
     ):
         self.status = status
         self.body = body
@@ -88,6 +90,7 @@ class Reply:
         self.rate = rate  # bytes a second
         self.delay = delay  # seconds before the head
         self.close = close  # the connection ends afterwards
+        self.reset = reset  # nothing is answered, and the connection is reset
 
     @property
     def is_plain(self):
@@ -202,6 +205,9 @@ class _Connection(asyncio.Protocol):
         reply = self.server.handle(request)
         if reply is None:
             reply = Reply(404)
+        if reply.reset:
+            self._reset()
+            return
         sends_body = request.method != "HEAD" and reply.status not in (204, 304)
         if reply.is_plain:
             head = reply.head(request.method)
@@ -211,6 +217,12 @@ class _Connection(asyncio.Protocol):
             return
         self.task = asyncio.get_running_loop().create_task(self._stream(request, reply, sends_body))
         self.task.add_done_callback(self._streamed)
+
+    def _reset(self):
+        # Closing with a linger time of nought sends a reset instead of an end.
+        raw = self.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def _streamed(self, task):
         self.task = None

@@ -31,8 +31,8 @@ struct DeliveryPolicyTests {
 
     @Test("policies are found by their names")
     func names() {
-        #expect(DeliveryPolicy(named: "exact") == .exact)
-        #expect(DeliveryPolicy(named: "durable") == .durable)
-        #expect(DeliveryPolicy(named: "Exact") == nil)
+        #expect(DeliveryPolicy.Name(rawValue: "exact") == DeliveryPolicy.exact.name)
+        #expect(DeliveryPolicy.Name(rawValue: "durable") == DeliveryPolicy.durable.name)
+        #expect(DeliveryPolicy.Name(rawValue: "Exact") == nil)
     }
 }

@@ -47,6 +47,15 @@ struct SettingsKeyTests {
             ("delivery.timeout-seconds", "5", nil),
             ("delivery.concurrency", "64", nil),
             ("delivery.per-endpoint", "8", nil),
+            ("delivery.per-endpoint-per-second", "0", nil),
+            ("delivery.schedule", "5,30,120,600,1800,3600,7200,18000,36000,72000,136800", nil),
+            ("delivery.max-retry-after-seconds", "3600", nil),
+            ("delivery.answer-timeout-seconds", "1", nil),
+            ("delivery.breaker-failures", "8", nil),
+            ("delivery.breaker-pause-seconds", "5", nil),
+            ("delivery.breaker-max-pause-seconds", "300", nil),
+            ("delivery.disable-after-hours", "120", nil),
+            ("delivery.log-retention-days", "30", nil),
             ("limits.upload-media-by-url-per-second", "100", "0"),
             ("limits.get-url-upload-infos-per-second", "100", "0"),
             ("limits.cancel-url-upload-jobs-per-second", "50", "0"),
@@ -122,6 +131,7 @@ struct SettingsKeyTests {
         case .boolean: "true"
         case .choice(let words): words.first { !["durable", "info", "text"].contains($0) } ?? ""
         case .choices: "api"
+        case .waits: "1,2"
         case .networks: "192.0.2.0/24"
         case .nameServers: "192.0.2.53"
         case .listen: "127.0.0.1:1"

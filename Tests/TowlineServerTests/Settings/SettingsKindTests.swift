@@ -37,6 +37,7 @@ struct SettingsKindTests {
                 CIDR(IPAddress(v4: 0xc000_0207), prefixLength: 32), CIDR(IPAddress(v4: 0), prefixLength: 0),
             ])
         ),
+        (.waits(1...3), "0.5, 10,2592000", .durations([.milliseconds(500), .seconds(10), .seconds(2_592_000)])),
         (.nameServers, "192.0.2.53", .servers([.init(host: "192.0.2.53", port: 53)])),
         (
             .nameServers, "192.0.2.53:5353,2001:db8::53,[2001:db8::54]:54,[2001:db8::55]",
@@ -93,6 +94,7 @@ struct SettingsKindTests {
                 "::ffff:10.0.0.1",
             ]
         ),
+        (.waits(1...3), ["", "0", "5,", "1,2,3,4", "5s", "1,x", "2592001"]),
         (.nameServers, ["dns.example", "192.0.2.53:0", "192.0.2.53:65536", "[2001:db8::53]:", "1.1.1", ","]),
         (
             .listen,
