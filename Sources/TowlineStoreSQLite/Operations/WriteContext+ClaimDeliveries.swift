@@ -65,10 +65,11 @@ extension WriteContext {
         let until = now + request.lease
         try connection.run(ClaimDeliverySQL.claim, .id(delivery.id), .id(lease), .time(until), .time(now))
         effects.countDelivery(from: .pending, to: .sending)
+        let gate = delivery.gatedJob.map { JobGate(job: $0, run: delivery.event.run) }
         running.add(
             StoredDelivery(
                 lane: lane.id, lease: lease, leaseUntil: until, attempts: delivery.attempts + 1,
-                records: delivery.records, attemptStartedAt: now, gate: delivery.gatedJob.map { JobGate(job: $0, run: delivery.event.run) }, origin: delivery.origin),
+                records: delivery.records, attemptStartedAt: now, gate: gate, origin: delivery.origin),
             id: delivery.id)
         return ClaimedDelivery(
             id: delivery.id, lease: lease, attempt: delivery.attempts + 1, event: delivery.event,

@@ -24,9 +24,13 @@ final class EndpointBook {
     /// A remembered endpoint.
     func endpoint(group: Int64) -> StoredEndpoint? { known[group] }
 
-    /// Remembers an endpoint; forgets all others first when there are too many.
+    /// Remembers an endpoint; forgets all others first when there are too many, but those whose row is yet to be
+    /// written.
     func remember(_ endpoint: StoredEndpoint) {
-        if known.count >= Self.capacity { known.removeAll() }
+        if known.count >= Self.capacity {
+            known.removeAll()
+            for change in changed { known[change.endpoint.group] = change.endpoint }
+        }
         known[endpoint.group] = endpoint
     }
 

