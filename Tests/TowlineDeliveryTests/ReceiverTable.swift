@@ -30,7 +30,7 @@ enum ReceiverTable {
 
     /// An answer whose status line is no such thing.
     private static func nonsense(_ status: String) -> ReceiverCase {
-        ReceiverCase("the status '\(status)'", answering(status), .failure("not valid HTTP/1.1")) {
+        ReceiverCase("the status '\(status)'", answering(status) + [.stall], .failure("not valid HTTP/1.1")) {
             $0.isClosedByClient = true
         }
     }

@@ -58,10 +58,18 @@ package final class OriginConnection {
         return body
     }
 
-    /// Sends bytes and waits while the client does not take them.
+    /// Sends bytes and waits until the system has taken them all.
     package func send(_ bytes: ByteBuffer) async throws {
         guard bytes.readableBytes > 0 else { return }
-        try await outbound.write(bytes)
+        try Task.checkCancellation()
+        // The channel itself says when: the writer of the stream takes bytes for as long as its event loop is busy.
+        let sent = channel.eventLoop.makePromise(of: Void.self)
+        channel.writeAndFlush(bytes, promise: sent)
+        try await withTaskCancellationHandler {
+            try await sent.futureResult.get()
+        } onCancel: { [channel] in
+            channel.close(promise: nil)
+        }
     }
 
     /// Sends text as it is.

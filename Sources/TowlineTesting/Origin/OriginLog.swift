@@ -55,10 +55,15 @@ package struct OriginRequest: Sendable {
 
 /// Collects what happens and lets tests wait for it; the state is under a lock.
 final class OriginLog: Sendable {
+    private struct Waiter {
+        let condition: @Sendable (OriginRecord) -> Bool
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
     private struct State {
         var record = OriginRecord()
-        var waiters: [(condition: @Sendable (OriginRecord) -> Bool, continuation: CheckedContinuation<Void, Never>)] =
-            []
+        var nextWaiter = 0
+        var waiters: [Int: Waiter] = [:]
     }
 
     private let state = Mutex(State())
@@ -70,23 +75,31 @@ final class OriginLog: Sendable {
         let (value, ready) = state.withLock { state in
             let value = change(&state.record)
             let record = state.record
-            let ready = state.waiters.filter { $0.condition(record) }.map(\.continuation)
-            state.waiters.removeAll { $0.condition(record) }
-            return (value, ready)
+            let ready = state.waiters.filter { $0.value.condition(record) }
+            for number in ready.keys { state.waiters[number] = nil }
+            return (value, ready.values)
         }
-        for waiter in ready { waiter.resume() }
+        for waiter in ready { waiter.continuation.resume() }
         return value
     }
 
-    /// Waits until the record fulfils a condition.
+    /// Waits until the record fulfils a condition or the task is cancelled.
     func wait(until condition: @escaping @Sendable (OriginRecord) -> Bool) async {
-        await withCheckedContinuation { continuation in
-            let isReady = state.withLock { state in
-                if condition(state.record) { return true }
-                state.waiters.append((condition, continuation))
-                return false
+        let number = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let goesOn = state.withLock { state in
+                    if condition(state.record) || Task.isCancelled { return true }
+                    state.waiters[number] = Waiter(condition: condition, continuation: continuation)
+                    return false
+                }
+                if goesOn { continuation.resume() }
             }
-            if isReady { continuation.resume() }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: number) }?.continuation.resume()
         }
     }
 }
