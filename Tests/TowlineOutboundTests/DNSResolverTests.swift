@@ -100,7 +100,7 @@ struct DNSResolverTests {
         #expect(try result.get() == ["8.8.8.8"])
         let silent = try await resolve(tryTimeout: .milliseconds(20)) { _ in .silence }
         #expect(throws: ResolverError.failed("the name servers do not answer")) { try silent.result.get() }
-        #expect((1...4).contains(silent.questions.count))
+        #expect(silent.questions.count <= 4)
     }
 
     @Test("a look-up ends with its time")
@@ -161,7 +161,8 @@ struct DNSResolverTests {
         }
         let resolver = DNSResolver(
             servers: [DNSServer(address: IPAddress(v4: 0x7f00_0001), port: server.port)],
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            tryTimeout: .seconds(30)
         )
         try await withClient(resolver: resolver) { client in
             let error = await #expect(throws: OutboundError.self) {
