@@ -67,7 +67,10 @@ let package = Package(
         ),
 
         // What stands behind the seams.
-        .target(name: "TowlineStoreSQLite", dependencies: ["TowlineStore", "TowlineCore", grdb, grdbSQLite, logging]),
+        .target(
+            name: "TowlineStoreSQLite",
+            dependencies: ["TowlineStore", "TowlineCore", "TowlineQueue", grdb, grdbSQLite, logging]
+        ),
 
         // Engines.
         .target(

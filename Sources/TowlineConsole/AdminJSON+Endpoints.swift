@@ -9,7 +9,7 @@ extension AdminJSON {
             "id": .string(endpoint.id.description),
             "kind": .string(endpoint.kind.rawValue),
             "account": .string(endpoint.account.description),
-            "url": .string(masked(endpoint.target.url)),
+            "url": .string(masked(endpoint.target.text)),
             "description": .string(options.description),
             "state": .string(state(endpoint, now: now)),
             "failures": .integer(health.failures),

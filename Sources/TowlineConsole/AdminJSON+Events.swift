@@ -25,7 +25,7 @@ extension AdminJSON {
             "event": .string(delivery.event.description),
             "eventType": .string(delivery.eventType.rawValue),
             "endpoint": .string(delivery.endpoint.description),
-            "url": .string(masked(delivery.target.url)),
+            "url": .string(masked(delivery.target.text)),
             "origin": .string(delivery.origin.name),
             "replay": replay.map { .string($0.description) },
             "policy": .string(delivery.policy.rawValue),
@@ -71,15 +71,6 @@ extension AdminJSON {
             "responseBodyBase64": isText ? nil : response.map { .string(Base64.text($0)) },
             "cause": record.cause.json,
         ])
-    }
-}
-
-extension CallbackTarget {
-    /// The URL, byte for byte.
-    var url: String {
-        switch self {
-        case .http(let url): url
-        }
     }
 }
 

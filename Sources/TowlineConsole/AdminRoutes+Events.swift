@@ -84,7 +84,7 @@ extension AdminRoutes {
         guard endpoint.account == event.account else {
             throw AdminError(.conflict, "Conflict", "endpoint \(id) is another account's than event \(event.id)")
         }
-        return (endpoint.target.url, signing)
+        return (endpoint.target.text, signing)
     }
 
     /// What the account's configuration says, with the webhook secrets of its endpoint where the event went there.
@@ -98,7 +98,7 @@ extension AdminRoutes {
             guard try await store.endpoint(id)?.endpoint.kind == .callback else { continue }
             signing.webhookSecrets = try await store.signing(of: id, app: event.app)?.webhookSecrets ?? []
         }
-        return (target.url, signing)
+        return (target.text, signing)
     }
 }
 

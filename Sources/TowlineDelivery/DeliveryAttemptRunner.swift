@@ -23,7 +23,7 @@ struct DeliveryAttemptRunner: Sendable {
     }
 
     /// What attempts of a delivery run on best.
-    func executor(for claim: ClaimedDelivery) -> (any TaskExecutor)? { sender.executor(for: claim.target.url) }
+    func executor(for claim: ClaimedDelivery) -> (any TaskExecutor)? { sender.executor(for: claim.target.text) }
 
     /// Runs one attempt to its end; what goes wrong is in the report.
     func run(_ claim: ClaimedDelivery) async -> DeliveryReport {
@@ -45,7 +45,7 @@ struct DeliveryAttemptRunner: Sendable {
     }
 
     private func exchange(for claim: ClaimedDelivery) async -> EventExchange {
-        let url = claim.target.url
+        let url = claim.target.text
         do {
             let headers = try EventRequestComposer.headers(
                 of: claim.event, to: url, signing: claim.signing, at: wallClock().milliseconds / 1000)
@@ -56,15 +56,6 @@ struct DeliveryAttemptRunner: Sendable {
                     responseBodyTimeout: configuration.responseBodyTimeout))
         } catch {
             return EventExchange(.failed(cause: "the event cannot be signed: \(error)"))
-        }
-    }
-}
-
-extension CallbackTarget {
-    /// The address of an HTTP callback, byte for byte.
-    fileprivate var url: String {
-        switch self {
-        case .http(let url): url
         }
     }
 }

@@ -23,8 +23,7 @@ extension WriteContext {
             id: newID(), account: account, app: app, media: newID(), request: request, run: 1, state: .pending,
             phase: .starting, attempts: 0, failure: nil, bytesReceived: 0, bytesTotal: nil, objectKey: nil,
             createdAt: now, runStartedAt: now, endedAt: nil)
-        var callback: String?
-        if case .http(let url)? = request.callback { callback = url }
+        let callback = request.callback?.text
         try connection.run(
             AcceptSQL.insertJob, .id(job.id), .text(account.description), .text(app.description), .id(job.media),
             .integer(lane.id), .integer(request.priority), .text(request.origin), .text(request.sourceURL),

@@ -44,8 +44,8 @@ extension WriteContext {
             .text(configuration.callbackType), .text(configuration.callbackURL), .text(configuration.eventTypeList),
             .text(configuration.authSwitch), .blob(sealedKey), .time(now))
         callbacks.forget(.init(account: configuration.account, app: configuration.app))
-        if case .http(let url)? = configuration.target {
-            _ = try callbackEndpoint(account: configuration.account, url: url)
+        if let target = configuration.target {
+            _ = try callbackEndpoint(account: configuration.account, url: target.text)
         }
     }
 

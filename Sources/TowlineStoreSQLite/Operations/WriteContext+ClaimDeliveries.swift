@@ -73,7 +73,7 @@ extension WriteContext {
             id: delivery.id)
         return ClaimedDelivery(
             id: delivery.id, lease: lease, attempt: delivery.attempts + 1, event: delivery.event,
-            endpoint: endpoint.id, target: .http(url: endpoint.url), origin: delivery.origin,
+            endpoint: endpoint.id, target: CallbackTarget(text: endpoint.url), origin: delivery.origin,
             policy: delivery.policy, signing: signing)
     }
 

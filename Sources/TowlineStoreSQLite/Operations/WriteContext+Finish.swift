@@ -96,8 +96,8 @@ extension WriteContext {
         for (type, body) in composer.bodies(for: run.job, outcome: outcome, at: now) {
             let event = try insertEvent(type, body: body, of: run.job)
             let target = composer.target(of: type, configuration: configuration, override: run.job.request.callback)
-            if case .http(let url)? = target {
-                let endpoint = try callbackEndpoint(account: run.job.account, url: url)
+            if let target {
+                let endpoint = try callbackEndpoint(account: run.job.account, url: target.text)
                 // What is held from the beginning keeps no job waiting.
                 let gates =
                     type == .uploadByURLComplete && outcome.state(callbackOpen: true) == .stored

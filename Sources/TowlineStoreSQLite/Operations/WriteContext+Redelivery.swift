@@ -44,11 +44,11 @@ extension WriteContext {
         guard all.isEmpty else {
             throw StoreError(.conflict, "every endpoint that the event \(id) was for was removed; name another")
         }
-        guard case .http(let url)? = try callback(account: account, app: app)?.target else {
+        guard let target = try callback(account: account, app: app)?.target else {
             throw StoreError(
                 .conflict, "the event \(id) was for no endpoint and its account has no callback now; name an endpoint")
         }
-        return [try callbackEndpoint(account: account, url: url)]
+        return [try callbackEndpoint(account: account, url: target.text)]
     }
 }
 

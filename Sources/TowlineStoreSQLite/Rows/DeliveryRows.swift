@@ -30,7 +30,7 @@ enum DeliveryRows {
         let state = try DeliveryState(number: row.int(8))
         return Delivery(
             id: try row.id(0), event: try row.id(1), eventType: try EventType(number: row.int(2)),
-            endpoint: try row.id(3), target: .http(url: row.text(4)),
+            endpoint: try row.id(3), target: CallbackTarget(text: row.text(4)),
             origin: try origin(row.int(5), replay: try row.optionalID(6)), policy: try policy(row.text(7)),
             state: state, attempts: row.int(9), reason: row.optionalText(10), createdAt: row.time(11),
             dueAt: state == .pending || state == .held ? row.time(12) : nil, endedAt: row.optionalTime(13))

@@ -15,7 +15,7 @@ enum EndpointRows {
     static func endpoint(_ row: borrowing SQLRow, at now: Timestamp) throws -> Endpoint {
         Endpoint(
             id: try row.id(1), kind: try EndpointKind(number: row.int(2)), account: AccountID(row.text(3)),
-            target: .http(url: row.text(4)), options: try options(row), health: health(row),
+            target: CallbackTarget(text: row.text(4)), options: try options(row), health: health(row),
             hasAuthKey: !row.isNull(20),
             webhookSecrets: (row.isNull(21) ? 0 : 1) + (row.optionalTime(23).map { $0 > now } == true ? 1 : 0),
             createdAt: row.time(18), removedAt: row.optionalTime(19))

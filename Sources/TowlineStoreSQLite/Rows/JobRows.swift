@@ -46,7 +46,7 @@ enum JobRows {
             metadata: metadata(title: row.text(7), fileExtension: row.optionalText(8), rest: row.optionalText(9)),
             userData: row.optionalText(10),
             extend: row.optionalText(11),
-            callback: row.optionalText(12).map { .http(url: $0) },
+            callback: row.optionalText(12).map { CallbackTarget(text: $0) },
             priority: row.int(13)
         )
     }
