@@ -92,7 +92,7 @@ def hey(given, folder, body, port):
 def main():
     given = common.arguments(
         __doc__, events=(100_000, "events of a run"), runs=(3, "measured runs of each"),
-        concurrency=(64, "requests at once"), timeout=(600.0, "for one run"),
+        concurrency=(256, "requests at once"), timeout=(600.0, "for one run"),
     )
     ours, theirs = [], []
     with common.scratch(given) as folder:
