@@ -52,7 +52,7 @@ test-sdk: test-build ## Runs the official SDKs against the built binary
 
 .PHONY: test-e2e
 test-e2e: test-build ## Runs the built binary through kills, power cuts and wrong usage (a sample)
-	@scripts/setup-venvs.sh test
+	@scripts/setup-venvs.sh
 	TOWLINE_BIN=$(DEBUG_BIN) .venv/test/bin/python -m pytest -q Tests/EndToEnd -m "not torture"
 
 .PHONY: test

@@ -83,8 +83,9 @@ let package = Package(
         .target(
             name: "TowlineDelivery",
             dependencies: [
-                "TowlineCore", "TowlineStore", "TowlineOutbound", "VODEvents", logging, nioCore, nioHTTP1,
-                serviceLifecycle,
+                "MNSWire", "TowlineCore", "TowlineOutbound", "TowlineQueue", "TowlineStore", "VODEvents",
+                "VODSignatures",
+                logging, nioCore, nioHTTP1, serviceLifecycle,
             ]
         ),
 
@@ -92,20 +93,32 @@ let package = Package(
         .target(
             name: "TowlineAPI",
             dependencies: [
-                "TowlineCore", "TowlineStore", "VODSignatures", hummingbird, httpTypes, logging, nioCore,
+                "MNSWire", "TowlineCore", "TowlineQueue", "TowlineStore", "VODSignatures", hummingbird, httpTypes,
+                logging, nioCore,
+            ]
+        ),
+        .target(
+            name: "TowlineQueueAPI",
+            dependencies: [
+                "MNSWire", "TowlineAPI", "TowlineCore", "TowlineQueue", "TowlineStore", "VODSignatures", crypto,
+                hummingbird, httpTypes, logging, nioCore, nioHTTPTypes,
             ]
         ),
         .target(
             name: "TowlineConsole",
-            dependencies: ["TowlineCore", "TowlineStore", hummingbird, hummingbirdCore, httpTypes, logging, nioCore]
+            dependencies: [
+                "TowlineCore", "TowlineQueue", "TowlineStore", hummingbird, hummingbirdCore, httpTypes, logging,
+                nioCore,
+            ]
         ),
 
         // Wiring and commands.
         .target(
             name: "TowlineServer",
             dependencies: [
-                "TowlineAPI", "TowlineConsole", "TowlineCore", "TowlineDelivery", "TowlineObjects", "TowlineOutbound",
-                "TowlineStore", "TowlineStoreSQLite", "TowlineWorker", configuration, hummingbird, hummingbirdCore,
+                "MNSWire", "TowlineAPI", "TowlineConsole", "TowlineCore", "TowlineDelivery", "TowlineObjects",
+                "TowlineOutbound", "TowlineQueue", "TowlineQueueAPI", "TowlineStore", "TowlineStoreSQLite",
+                "TowlineWorker", configuration, hummingbird, hummingbirdCore,
                 hummingbirdTLS, httpTypes, logging, nioCore, nioHTTPTypes, nioPosix, nioSSL, serviceLifecycle,
                 unixSignals,
             ]
@@ -117,8 +130,8 @@ let package = Package(
         .executableTarget(
             name: "towline",
             dependencies: [
-                "TowlineClient", "TowlineCommands", "TowlineCore", "TowlineServer", "VODEvents", argumentParser,
-                hummingbird, httpTypes, logging, nioCore, serviceLifecycle,
+                "MNSWire", "TowlineClient", "TowlineCommands", "TowlineCore", "TowlineServer", "VODEvents",
+                "VODSignatures", argumentParser, hummingbird, httpTypes, logging, nioCore, serviceLifecycle,
             ]
         ),
 
@@ -126,8 +139,8 @@ let package = Package(
         .target(
             name: "TowlineTesting",
             dependencies: [
-                "TowlineCore", "TowlineObjects", "TowlineStore", "TowlineStoreSQLite", logging, nioCore, nioHTTP1,
-                nioPosix,
+                "TowlineCore", "TowlineObjects", "TowlineQueue", "TowlineStore", "TowlineStoreSQLite", logging, nioCore,
+                nioHTTP1, nioPosix,
             ]
         ),
 
@@ -144,7 +157,9 @@ let package = Package(
         ),
         .testTarget(
             name: "TowlineStoreSQLiteTests",
-            dependencies: ["TowlineCore", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting", grdb, logging]
+            dependencies: [
+                "TowlineCore", "TowlineQueue", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting", grdb, logging,
+            ]
         ),
         .testTarget(
             name: "TowlineObjectsTests",
@@ -161,21 +176,31 @@ let package = Package(
         .testTarget(
             name: "TowlineDeliveryTests",
             dependencies: [
-                "TowlineCore", "TowlineDelivery", "TowlineOutbound", "TowlineStore", "TowlineStoreSQLite",
-                "TowlineTesting", "VODEvents", nioCore, nioPosix, nioSSL, serviceLifecycle, serviceLifecycleTestKit,
+                "MNSWire", "TowlineCore", "TowlineDelivery", "TowlineOutbound", "TowlineQueue", "TowlineStore",
+                "TowlineStoreSQLite", "TowlineTesting", "VODEvents", "VODSignatures", nioCore, nioHTTP1, nioPosix,
+                nioSSL, serviceLifecycle, serviceLifecycleTestKit,
             ]
         ),
         .testTarget(
             name: "TowlineAPITests",
             dependencies: [
-                "TowlineAPI", "TowlineCore", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting", "VODSignatures",
-                hummingbird, hummingbirdTesting, httpTypes, logging, nioCore,
+                "TowlineAPI", "TowlineCore", "TowlineQueue", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting",
+                "VODSignatures", hummingbird, hummingbirdTesting, httpTypes, logging, nioCore,
+            ]
+        ),
+        .testTarget(
+            name: "TowlineQueueAPITests",
+            dependencies: [
+                "MNSWire", "TowlineAPI", "TowlineCore", "TowlineQueue", "TowlineQueueAPI", "TowlineStore",
+                "TowlineStoreSQLite", "TowlineTesting", "VODSignatures", hummingbird, hummingbirdTesting, httpTypes,
+                logging, nioCore, nioPosix,
             ]
         ),
         .testTarget(
             name: "TowlineConsoleTests",
             dependencies: [
-                "TowlineConsole", "TowlineCore", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting", hummingbird,
+                "TowlineConsole", "TowlineCore", "TowlineQueue", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting",
+                hummingbird,
                 hummingbirdTesting, httpTypes, logging, nioCore,
             ]
         ),

@@ -44,6 +44,8 @@ if [ "$bench" = yes ]; then
     need aria2c aria2
     need hey hey
     need ffmpeg ffmpeg
+    need redis-server redis-server
+    need redis-benchmark redis-tools
 fi
 # python3 without python3-venv has the venv module but cannot put pip into an environment.
 if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
@@ -86,11 +88,17 @@ setup() {
     vod-legacy)
         environment vod-legacy aliyun-python-sdk-vod==2.16.32 aliyun-python-sdk-core==2.16.1
         ;;
+    mns-1.3.0)
+        environment mns-1.3.0 aliyun-mns-sdk==1.3.0 deprecated==1.3.1 pycryptodome==4.4.0
+        ;;
+    mns-1.1.5)
+        environment mns-1.1.5 aliyun-mns==1.1.5
+        ;;
     test)
         environment test pytest==8.4.2
         ;;
     *)
-        say "unknown environment $1; there are vod-new, vod-2.16.16, vod-legacy and test"
+        say "unknown environment $1; there are vod-new, vod-2.16.16, vod-legacy, mns-1.3.0, mns-1.1.5 and test"
         exit 2
         ;;
     esac
@@ -98,7 +106,7 @@ setup() {
 
 mkdir -p "$venvs"
 if [ $# = 0 ]; then
-    set -- vod-new vod-2.16.16 vod-legacy test
+    set -- vod-new vod-2.16.16 vod-legacy mns-1.3.0 mns-1.1.5 test
 fi
 for name in "$@"; do
     setup "$name"

@@ -31,7 +31,10 @@ package final class KeyCache: Sendable {
         self.clock = clock
     }
 
-    func key(_ id: String) async throws -> AccessKey? {
+    /// The key with an id; nil when there is none.
+    ///
+    /// Revoked keys are returned, marked.
+    package func key(_ id: String) async throws -> AccessKey? {
         let now = clock.elapsed
         let generation = signals.generation(of: .keysChanged)
         let known = state.withLock { state -> Entry? in

@@ -14,20 +14,23 @@ package struct VODService: Sendable {
     let store: any Store
     let sources: any AddressJudge
     let callbacks: any AddressJudge
+    let queues: QueueTargets?
     let authenticator: VODAuthenticator
     let limiter: RateLimiter
     let wallClock: @Sendable () -> Timestamp
     let logger: Logger
     let unknownParameters = UnknownParameters()
 
-    /// A service over a store and the two address policies.
+    /// A service over a store and the two address policies; without queues callbacks are HTTP only.
     package init(
-        store: any Store, sources: any AddressJudge, callbacks: any AddressJudge, authenticator: VODAuthenticator,
-        limiter: RateLimiter, wallClock: @escaping @Sendable () -> Timestamp, logger: Logger
+        store: any Store, sources: any AddressJudge, callbacks: any AddressJudge, queues: QueueTargets? = nil,
+        authenticator: VODAuthenticator, limiter: RateLimiter, wallClock: @escaping @Sendable () -> Timestamp,
+        logger: Logger
     ) {
         self.store = store
         self.sources = sources
         self.callbacks = callbacks
+        self.queues = queues
         self.authenticator = authenticator
         self.limiter = limiter
         self.wallClock = wallClock

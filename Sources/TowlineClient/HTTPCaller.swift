@@ -24,6 +24,7 @@ package struct HTTPCaller: Sendable {
     package enum Method: String, Sendable {
         case GET
         case POST
+        case PUT
         case DELETE
     }
 

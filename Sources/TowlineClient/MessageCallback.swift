@@ -14,7 +14,7 @@ public struct MessageCallback: Sendable, Hashable {
     public var isSigned: Bool
     /// What events are signed with: at most 32 characters with an upper-case letter, a lower-case letter and a digit.
     public var authKey: String?
-    /// The endpoint of the queue service for `MNS`.
+    /// The address of the queue service for `MNS`; the server's own means its built-in queues.
     public var queueEndpoint: String?
     /// The name of the queue for `MNS`.
     public var queueName: String?
@@ -39,7 +39,8 @@ public struct MessageCallback: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - name: The name of the queue.
-    ///   - endpoint: The URL of the queue service.
+    ///   - endpoint: The address of the queue service, such as `http://127.0.0.1:8787` for the built-in queues of a
+    ///     server there; scheme, host and port, no path.
     ///   - eventTypes: The event types; nil for all of them.
     ///   - appID: The application; nil for the default.
     /// - Returns: What ``VODClient/setMessageCallback(_:)`` takes.

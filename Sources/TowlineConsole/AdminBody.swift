@@ -6,22 +6,26 @@ import TowlineCore
 struct AdminBody {
     private let members: [JSONValue.Member]
 
+    /// Bytes of a body that are read at most, unless a route says otherwise.
+    static let limit = 64 << 10
+
     /// Reads a request's body; an empty one is an empty object.
     ///
     /// - Parameters:
-    ///   - request: The request.
+    ///   - body: The body of the request.
     ///   - allowed: The members that the route knows.
+    ///   - limit: Bytes that are read at most.
     /// - Throws: ``AdminError`` for a body that is too large, no JSON object, or has a member that is not known.
-    init(_ request: Request, allowed: [String]) async throws {
-        let body: ByteBuffer
+    init(_ body: RequestBody, allowed: [String], limit: Int = Self.limit) async throws {
+        let bytes: ByteBuffer
         do {
-            body = try await request.body.collect(upTo: 64 << 10)
+            bytes = try await body.collect(upTo: limit)
         } catch is NIOTooManyBytesError {
-            throw AdminError(.contentTooLarge, "TooLarge", "the body is larger than 64 KiB")
+            throw AdminError(.contentTooLarge, "TooLarge", "the body is larger than \(limit >> 10) KiB")
         }
         let value: JSONValue
         do {
-            value = body.readableBytes == 0 ? .object([]) : try JSONParser.parse(body.readableBytesView)
+            value = bytes.readableBytes == 0 ? .object([]) : try JSONParser.parse(bytes.readableBytesView)
         } catch {
             throw AdminError.badRequest("the body is a JSON object: \(error)")
         }

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import TowlineCore
+import TowlineQueue
 import TowlineStore
 
 /// An error of the admin API: `{"error":{"code":…,"message":…}}`.
@@ -24,7 +25,16 @@ struct AdminError: Error {
         case let error as StoreError where error.code == .conflict: self.init(.conflict, "Conflict", error.message)
         case let error as StoreError where error.code == .unavailable || error.code == .full:
             self.init(.serviceUnavailable, "Unavailable", error.message)
+        case let error as QueueError: self.init(error)
         default: self.init(.internalServerError, "InternalError", "the request failed; the log has the details")
+        }
+    }
+
+    private init(_ error: QueueError) {
+        switch error.code {
+        case .queueMissing, .messageMissing: self.init(.notFound, "NotFound", error.message)
+        case .queueExists: self.init(.conflict, "Conflict", error.message)
+        default: self.init(.badRequest, "BadRequest", error.message)
         }
     }
 
@@ -49,5 +59,21 @@ extension Response {
         Response(
             status: status, headers: [.contentType: "application/json;charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: value.utf8)))
+    }
+
+    /// An answer with a JSON body that calls `onLoss` when it cannot be written.
+    static func json(_ value: JSONValue, onLoss: @escaping @Sendable () async -> Void) -> Response {
+        let bytes = ByteBuffer(bytes: value.utf8)
+        var response = json(value)
+        response.body = ResponseBody(contentLength: bytes.readableBytes) { writer in
+            do {
+                try await writer.write(bytes)
+                try await writer.finish(nil)
+            } catch {
+                await onLoss()
+                throw error
+            }
+        }
+        return response
     }
 }

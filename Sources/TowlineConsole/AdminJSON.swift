@@ -65,6 +65,9 @@ enum AdminJSON {
     }
 
     static func masked(_ url: String) -> String {
-        (try? HTTPURL(parsing: url).masked) ?? "(not a URL)"
+        switch CallbackTarget(text: url) {
+        case .http: (try? HTTPURL(parsing: url).masked) ?? "(not a URL)"
+        case .queue, .remoteQueue: url
+        }
     }
 }

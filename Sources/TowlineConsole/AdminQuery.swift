@@ -74,6 +74,7 @@ struct AdminQuery {
 enum AdminRule {
     static let time = "a time such as 2026-11-23T10:00:00Z or 2026-11-23T18:00:00+08:00"
     static let account = "1 to 32 digits"
+    static let url = "an http or https URL"
     static let name = "1 to 64 letters, digits, '-', '.' and '_'"
 
     static func oneOf<Choice: RawRepresentable & CaseIterable>(
@@ -95,6 +96,9 @@ enum AdminRule {
         }
         return (1...limit).contains(text.utf8.count) && isName ? text : nil
     }
+
+    /// A URL that a request can be sent to, as it is.
+    static func url(_ text: String) -> String? { (try? HTTPURL(parsing: text)).map { _ in text } }
 
     /// Whether a text has no control characters.
     static func isPlain(_ text: String) -> Bool {

@@ -64,11 +64,31 @@ extension AdminRoutes {
         )
         let secret = try webhookSecret("webhookSecret", in: body)
         guard let url = try body.string("url", "a URL of at most 2048 bytes", { $0.utf8.count <= 2048 ? $0 : nil })
-        else { throw AdminError.badRequest("url is needed: an http or https URL") }
-        try await checkCallback(url)
+        else {
+            throw AdminError.badRequest(
+                "url is needed: an http or https URL, queue:NAME or mns+ENDPOINT/queues/NAME")
+        }
+        let target = try await target(url, of: account, isSigned: authKey != nil || secret.text != nil)
         let endpoint = try await store.createSubscription(
-            account: account, url: url, options: options, authKey: authKey, webhookSecret: secret.text)
+            account: account, url: target, options: options, authKey: authKey, webhookSecret: secret.text)
         return json(endpoint).adding(["webhookSecret": secret.isFresh ? secret.text.json : nil])
+    }
+
+    /// The target of a subscription as it is stored.
+    private func target(_ text: String, of account: AccountID, isSigned: Bool) async throws -> String {
+        let target = CallbackTarget(text: text)
+        if case .http = target {
+            try await checkCallback(text)
+            return text
+        }
+        guard !isSigned else {
+            throw AdminError.badRequest(
+                "url is a queue, whose messages carry no signature; authKey and webhookSecret do not go with it")
+        }
+        switch try await hooks.resolveQueue(target, account) {
+        case .target(let target): return target.text
+        case .refused(let reason): throw AdminError.badRequest("url cannot be used: \(reason)")
+        }
     }
 
     private func checkCallback(_ text: String) async throws {

@@ -55,9 +55,7 @@ extension AdminRoutes {
     /// The POST of an event as it would be sent now.
     private func composeRequest(_ call: AdminCall) async throws -> JSONValue {
         let query = try call.query("endpoint", "url")
-        let given = try query.value("url", "an http or https URL") { text in
-            (try? HTTPURL(parsing: text)).map { _ in text }
-        }
+        let given = try query.value("url", AdminRule.url, AdminRule.url)
         let endpoint: EndpointID? = try query.id("endpoint")
         let detail = try await eventDetail(call)
         let (url, signing) =
@@ -69,11 +67,16 @@ extension AdminRoutes {
         guard let url = given ?? url else {
             throw AdminError.badRequest("url is needed: no callback is configured for the event's application")
         }
-        let headers = hooks.composeRequest(detail.event, url, signing)
+        return request(of: detail.event, to: url, signing: signing)
+    }
+
+    /// The POST of an event to a URL, signed now.
+    func request(of event: Event, to url: String, signing: DeliverySigning) -> JSONValue {
+        let headers = hooks.composeRequest(event, url, signing)
         return .members([
             "url": .string(url),
             "headers": .array(headers.map { .array([.string($0.name), .string($0.value)]) }),
-            "body": .string(Base64.text(detail.event.body)),
+            "body": .string(Base64.text(event.body)),
         ])
     }
 
@@ -84,11 +87,11 @@ extension AdminRoutes {
         guard endpoint.account == event.account else {
             throw AdminError(.conflict, "Conflict", "endpoint \(id) is another account's than event \(event.id)")
         }
-        return (endpoint.target.text, signing)
+        return (endpoint.target.url, signing)
     }
 
     /// What the account's configuration says, with the webhook secrets of its endpoint where the event went there.
-    private func configuredReceiver(of detail: EventDetail) async throws -> (String?, DeliverySigning) {
+    func configuredReceiver(of detail: EventDetail) async throws -> (String?, DeliverySigning) {
         let event = detail.event
         guard let configuration = try await store.callback(account: event.account, app: event.app),
             let target = configuration.target
@@ -98,8 +101,13 @@ extension AdminRoutes {
             guard try await store.endpoint(id)?.endpoint.kind == .callback else { continue }
             signing.webhookSecrets = try await store.signing(of: id, app: event.app)?.webhookSecrets ?? []
         }
-        return (target.text, signing)
+        return (target.url, signing)
     }
+}
+
+extension CallbackTarget {
+    /// The URL that a callback's signature covers; nil for queues, which get none.
+    fileprivate var url: String? { if case .http(let url) = self { url } else { nil } }
 }
 
 extension EventFilter {

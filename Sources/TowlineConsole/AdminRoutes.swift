@@ -60,7 +60,7 @@ package struct AdminRoutes: Sendable {
         router.add(middleware: AdminGuard(token: token))
         var allowed: [String: [HTTPRequest.Method]] = [:]
         for route in serverRoutes + jobRoutes + keyRoutes + eventRoutes + deliveryRoutes + endpointRoutes + replayRoutes
-            + listenerRoutes
+            + listenerRoutes + queueRoutes + messageRoutes
         {
             allowed[route.path, default: []].append(route.method)
             router.on(RouterPath(route.path), method: route.method) { request, context in
@@ -85,20 +85,21 @@ package struct AdminRoutes: Sendable {
     private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
 
     private func answer(_ call: AdminCall, _ handler: AdminRoute.Handler) async -> Response {
+        var response: Response
         do {
-            var response = Response.json(try await handler(call))
-            // The wait for events watches the connection for its end and cannot give it back.
-            if call.isLongPoll { response.headers[.connection] = "close" }
-            return response
+            response = try await handler(call).response
         } catch is CancellationError {
-            return AdminError(.serviceUnavailable, "Unavailable", "the request was given up").response
+            response = AdminError(.serviceUnavailable, "Unavailable", "the request was given up").response
         } catch {
             let adminError = AdminError(error)
             if adminError.status.code >= 500 {
                 logger.error("an admin request failed", metadata: ["error": "\(error)"])
             }
-            return adminError.response
+            response = adminError.response
         }
+        // A wait watches the connection for its end and cannot give it back.
+        if call.isLongPoll { response.headers[.connection] = "close" }
+        return response
     }
 }
 
@@ -107,6 +108,10 @@ package struct AdminHooks: Sendable {
     /// Why a URL may not be a callback's address now, as one sentence that names the rule; nil when it may.
     package var callbackRefusal: @Sendable (HTTPURL) async -> String? = { _ in
         "No address policy is connected to this server's admin API."
+    }
+    /// Where events to a queue go in the end: a queue of ours or another service's may stand behind one address.
+    package var resolveQueue: @Sendable (CallbackTarget, AccountID) async throws -> QueueChoice = { _, _ in
+        .refused("No queues are connected to this server's admin API.")
     }
     /// The headers of an event's POST to a URL, freshly signed with these keys.
     package var composeRequest: @Sendable (Event, String, DeliverySigning) -> [(name: String, value: String)] = {
@@ -134,19 +139,43 @@ package struct AdminHooks: Sendable {
     package init() {}
 }
 
+/// Whether a queue may be the target of an endpoint.
+package enum QueueChoice: Sendable, Hashable {
+    /// It may; this is what is stored.
+    case target(CallbackTarget)
+    /// Why it may not, as one sentence.
+    case refused(String)
+}
+
 /// One route: a method, a path with `:id` or `:name`, and what answers.
 struct AdminRoute: Sendable {
-    typealias Handler = @Sendable (AdminCall) async throws -> JSONValue
+    typealias Handler = @Sendable (AdminCall) async throws -> AdminAnswer
 
     let method: HTTPRequest.Method
     let path: String
     let handler: Handler
 
-    init(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
+    init(
+        _ method: HTTPRequest.Method, _ path: String,
+        _ handler: @escaping @Sendable (AdminCall) async throws -> JSONValue
+    ) {
+        self.init(method, path, answering: { AdminAnswer(json: try await handler($0)) })
+    }
+
+    init(_ method: HTTPRequest.Method, _ path: String, answering handler: @escaping Handler) {
         self.method = method
         self.path = path
         self.handler = handler
     }
+}
+
+/// What a route answers with.
+struct AdminAnswer: Sendable {
+    let json: JSONValue
+    /// Undoes what the route did, for when the answer cannot be written.
+    var onLoss: (@Sendable () async -> Void)?
+
+    var response: Response { onLoss.map { .json(json, onLoss: $0) } ?? .json(json) }
 }
 
 /// One request to a route.
@@ -154,9 +183,11 @@ struct AdminCall {
     let request: Request
     let context: AdminContext
 
-    /// Whether the request waits for events.
+    /// Whether the request may wait, for events or for messages.
     var isLongPoll: Bool {
-        request.uri.path.hasPrefix("/api/v1/listeners/") && request.uri.queryParameters.get("wait") != nil
+        let path = request.uri.path
+        if path.hasPrefix("/api/v1/queues/") { return path.hasSuffix("/receive") }
+        return path.hasPrefix("/api/v1/listeners/") && request.uri.queryParameters.get("wait") != nil
     }
 
     /// The query; unknown parameters are refused.
@@ -165,7 +196,7 @@ struct AdminCall {
     /// The body; unknown members are refused, and so is a query.
     func body(_ allowed: String...) async throws -> AdminBody {
         _ = try AdminQuery(request, allowed: [])
-        return try await AdminBody(request, allowed: allowed)
+        return try await AdminBody(request.body, allowed: allowed)
     }
 
     /// Refuses a query and a body with members, for routes that read neither.

@@ -13,6 +13,8 @@ struct AttemptOutcome: Sendable, Hashable {
 ///
 /// Under `exact` every failure is only observed. Under `durable` 429, 502, 503 and 504 slow the endpoint down, with
 /// `Retry-After` within bounds, 410 ends it, and everything else that is no success is a failure (design section 6).
+/// Queues have verdicts instead of statuses: what a queue can never take is dead at once under both policies and says
+/// nothing about the queue; every other refusal is tried again by the policy, since an operator can mend it.
 struct OutcomeRule: Sendable {
     /// `durable` with its waits.
     let durable: DeliveryPolicy
@@ -34,6 +36,9 @@ struct OutcomeRule: Sendable {
         var result =
             switch outcome {
             case .answered(let answer): self.outcome(of: answer, for: claim, policy: policy, now: now, random: random)
+            case .queued(let verdict, let answer):
+                self.outcome(
+                    of: verdict, headers: answer?.headers ?? [], for: claim, policy: policy, now: now, random: random)
             case .failed(let cause): retry(claim, policy, cause: cause, signal: .failure(cause: cause), random: random)
             case .unusable(let cause):
                 AttemptOutcome(next: .dead(reason: cause), signal: .failure(cause: cause), cause: cause)
@@ -41,10 +46,27 @@ struct OutcomeRule: Sendable {
             }
         if !claim.origin.countsForHealth {
             result.signal = .none
-        } else if !policy.heedsReceiver, let cause = result.cause {
+        } else if !policy.heedsReceiver, let cause = result.cause, result.signal != .none {
             result.signal = .observed(cause: cause)
         }
         return result
+    }
+
+    private func outcome(
+        of verdict: QueueVerdict, headers: [EventHeader], for claim: ClaimedDelivery, policy: DeliveryPolicy,
+        now: Timestamp, random: Double
+    ) -> AttemptOutcome {
+        switch verdict {
+        case .stored: return AttemptOutcome(next: .delivered, signal: .success)
+        case .busy(let cause):
+            let pause = policy.heedsReceiver ? RetryAfter.wait(in: headers, now: now, atMost: maxRetryAfter) : nil
+            return retry(
+                claim, policy, cause: cause, signal: .slowDown(cause: cause, pause: pause), random: random,
+                atLeast: pause ?? .zero)
+        case .failed(let cause):
+            return retry(claim, policy, cause: cause, signal: .failure(cause: cause), random: random)
+        case .refused(let cause): return AttemptOutcome(next: .dead(reason: cause), signal: .none, cause: cause)
+        }
     }
 
     private func outcome(

@@ -29,7 +29,9 @@ package struct DeliveryEngine: Service, CustomStringConvertible {
     /// - Parameters:
     ///   - store: Where deliveries are claimed and recorded.
     ///   - signals: The store's wake-ups.
-    ///   - sender: Makes the requests.
+    ///   - sender: Makes the requests of HTTP callbacks.
+    ///   - queues: Puts events into built-in queues.
+    ///   - remoteQueues: Puts events into queues of other servers.
     ///   - configuration: What the engine may do.
     ///   - clock: Measures waits.
     ///   - wallClock: What signatures are dated with, and dates of receivers held against.
@@ -37,6 +39,7 @@ package struct DeliveryEngine: Service, CustomStringConvertible {
     ///   - logger: Gets what goes wrong.
     package init(
         store: any DeliveryStore, signals: StoreSignals, sender: any EventSender,
+        queues: any QueueSender = NoQueueSender(), remoteQueues: any QueueSender = NoQueueSender(),
         configuration: DeliveryConfiguration, clock: any MonotonicClock = SystemMonotonicClock(),
         wallClock: @escaping @Sendable () -> Timestamp,
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, logger: Logger
@@ -47,7 +50,8 @@ package struct DeliveryEngine: Service, CustomStringConvertible {
         self.clock = clock
         self.logger = logger
         runner = DeliveryAttemptRunner(
-            sender: sender, configuration: configuration, clock: clock, wallClock: wallClock, random: random)
+            senders: EventSenders(http: sender, queues: queues, remoteQueues: remoteQueues),
+            configuration: configuration, clock: clock, wallClock: wallClock, random: random)
         loop = ClaimLoop(clock: clock, grace: configuration.grace)
         progress = Progress(ClaimPacer(slots: configuration.concurrency))
     }

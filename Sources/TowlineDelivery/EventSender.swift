@@ -1,4 +1,4 @@
-/// Where an engine sends events: the guarded client, or a script in tests.
+/// Where an engine sends events over HTTP: the guarded client, or a script in tests.
 package protocol EventSender: Sendable {
     /// Makes one POST and reads the beginning of the answer. Redirects are not followed.
     ///
@@ -52,17 +52,19 @@ package struct EventRequest: Sendable, Hashable {
     }
 }
 
-/// What became of one POST.
+/// What became of one attempt to hand an event over.
 package struct EventExchange: Sendable, Hashable {
     /// The ways it can end.
     package enum Outcome: Sendable, Hashable {
         /// A status came.
         case answered(EventAnswer)
-        /// No status came; why, as one sentence without secrets.
+        /// A queue gave its verdict; a remote one with an answer, for the log.
+        case queued(QueueVerdict, answer: EventAnswer? = nil)
+        /// No answer came; why, as one sentence without secrets.
         case failed(cause: String)
-        /// The URL cannot be called, now or later; why, as one sentence without secrets.
+        /// The address cannot be called, now or later; why, as one sentence without secrets.
         case unusable(cause: String)
-        /// The task was cancelled before a status came.
+        /// The task was cancelled before an answer came.
         case cancelled
     }
 
@@ -77,6 +79,15 @@ package struct EventExchange: Sendable, Hashable {
         self.outcome = outcome
         self.address = address
         self.requestHead = requestHead
+    }
+
+    /// What was answered, whatever it means.
+    package var answer: EventAnswer? {
+        switch outcome {
+        case .answered(let answer): answer
+        case .queued(_, let answer): answer
+        case .failed, .unusable, .cancelled: nil
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 import NIOCore
 import NIOHTTP1
-import Synchronization
 import TowlineCore
 package import TowlineOutbound
 
@@ -8,34 +7,23 @@ package import TowlineOutbound
 ///
 /// Attempts for one origin run on one event loop, where its connections are: nothing goes from thread to thread.
 package final class OutboundEventSender: EventSender {
-    /// What is known about a URL.
-    private struct Target {
-        let url: HTTPURL
-        let executor: EventLoopExecutor?
-    }
-
-    /// Most URLs that are remembered.
-    private static let maximumTargets = 4096
-
     private let client: OutboundClient
-    private let executors: [EventLoopExecutor]
-    /// Read URLs by their text.
-    private let targets = Mutex<[String: Target]>([:])
+    private let targets: OutboundTargets
 
     /// A sender over a client that was made with the policy for callbacks.
     package init(client: OutboundClient) {
         self.client = client
-        executors = client.eventLoopGroup.makeIterator().map(EventLoopExecutor.init)
+        targets = OutboundTargets(client: client)
     }
 
     package func executor(for url: String) -> (any TaskExecutor)? {
-        try? target(of: url).executor
+        try? targets.target(of: url).executor
     }
 
     package func send(_ request: EventRequest) async -> EventExchange {
-        let target: Target
+        let target: OutboundTargets.Target
         do {
-            target = try self.target(of: request.url)
+            target = try targets.target(of: request.url)
         } catch {
             return EventExchange(.unusable(cause: "the callback URL is not usable: \(error.reason)"))
         }
@@ -54,40 +42,8 @@ package final class OutboundEventSender: EventSender {
                 .answered(answer), address: response.remoteAddress.description, requestHead: requestHead)
         } catch {
             return EventExchange(
-                error.code == .cancelled ? .cancelled : .failed(cause: Self.cause(error)),
+                error.code == .cancelled ? .cancelled : .failed(cause: error.causeText),
                 address: error.address?.description, requestHead: requestHead)
         }
-    }
-
-    /// The failure's sentence as a part of a longer one.
-    private static func cause(_ error: OutboundError) -> String {
-        let text = error.message.hasSuffix(".") ? error.message.dropLast() : error.message[...]
-        return text.prefix(1).lowercased() + text.dropFirst()
-    }
-
-    private func target(of text: String) throws(HTTPURLError) -> Target {
-        if let known = targets.withLock({ $0[text] }) { return known }
-        let url = try HTTPURL(parsing: text)
-        // By origin, as connections are.
-        let hash = url.origin.utf8.reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
-        let target = Target(
-            url: url, executor: executors.isEmpty ? nil : executors[Int(hash % UInt64(executors.count))])
-        targets.withLock { targets in
-            if targets.count >= Self.maximumTargets { targets.removeAll(keepingCapacity: true) }
-            targets[text] = target
-        }
-        return target
-    }
-}
-
-/// Runs tasks on an event loop.
-private final class EventLoopExecutor: TaskExecutor {
-    private let eventLoop: any EventLoop
-
-    init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }

@@ -32,13 +32,14 @@ final class RequestDeadlineHandler: ChannelDuplexHandler, RemovableChannelHandle
     /// Whether the request at hand has had its answer already, as a refusal before the body has.
     private var isAnswered = false
 
-    /// A handler with the time for a request to arrive and the time without one.
+    /// A handler with the time for a request to arrive, the first one after the connection included, and the time
+    /// without one.
     init(request: Duration, idle: Duration) {
         self.request = TimeAmount(request)
         self.idle = TimeAmount(idle)
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { schedule(idle, context) }
+    func handlerAdded(context: ChannelHandlerContext) { schedule(min(request, idle), context) }
 
     func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
 

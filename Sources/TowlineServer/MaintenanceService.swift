@@ -23,6 +23,7 @@ struct MaintenanceService: Service, CustomStringConvertible {
                     while case let step = try await store.reapLeases(), step > 0 { taken += step }
                     if taken > 0 { logger.notice("leases ended without a report", metadata: ["count": "\(taken)"]) }
                     while try await store.prune(limit: Self.step) == Self.step, !Task.isCancelled {}
+                    while try await store.trimQueues(limit: Self.step) == Self.step, !Task.isCancelled {}
                 } catch {
                     logger.error("maintenance failed", metadata: ["error": "\(error)"])
                 }

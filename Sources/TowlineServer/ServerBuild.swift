@@ -2,6 +2,7 @@ import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
 import Logging
+import MNSWire
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -13,6 +14,7 @@ import TowlineCore
 import TowlineDelivery
 import TowlineObjects
 import TowlineOutbound
+import TowlineQueueAPI
 import TowlineStore
 import TowlineStoreSQLite
 import TowlineWorker
@@ -34,6 +36,9 @@ final class ServerBuild: Sendable {
     private let caretaker: ObjectCaretaker
     private let running = RunningAttempts()
     private let tls: TLSConfiguration?
+    private let keys: KeyCache
+    /// The clients of the queues, whose listener's channels report there.
+    private let queueConnections = MNSConnections()
     private let fatal: FatalSignal
 
     /// Opens everything that a server needs, in the order in which it is needed.
@@ -89,6 +94,7 @@ final class ServerBuild: Sendable {
         threads.start()
         self.store = store
         self.threads = threads
+        keys = KeyCache(store: store, signals: store.signals)
         do {
             objects = try Self.openObjects(settings, threads: threads)
             caretaker = ObjectCaretaker(
@@ -113,13 +119,14 @@ final class ServerBuild: Sendable {
         // Services stop in the reverse order: the engines first, so that nothing new begins while the listeners finish.
         let vod = vodService
         var services: [any Service] = []
-        if settings.roles.contains(.api) { services.append(try apiListener(vod, onListening: onListening)) }
+        if hasAPIListener { services.append(try apiListener(vod, onListening: onListening)) }
         services += [
             adminListener(vod, onListening: onListening),
             MaintenanceService(
                 store: store, interval: max(.seconds(1), settings.lease / 3), clock: SystemMonotonicClock(),
                 logger: logger),
             caretaker,
+            QueueWaits(store: store),
         ]
         if settings.roles.contains(.deliver) {
             services += [
@@ -133,7 +140,10 @@ final class ServerBuild: Sendable {
     }
 
     /// How many listeners there are: the admin listener always, the API's by role.
-    var listenerCount: Int { settings.roles.contains(.api) ? 2 : 1 }
+    var listenerCount: Int { hasAPIListener ? 2 : 1 }
+
+    /// The VOD actions and the queues share a listener.
+    private var hasAPIListener: Bool { !settings.roles.isDisjoint(with: [.api, .queue]) }
 
     /// What made the server stop by itself.
     var fatalError: ServerError? { fatal.error }
@@ -163,6 +173,14 @@ final class ServerBuild: Sendable {
         configuration.lease = max(settings.lease, settings.delivery.timeout * 3)
         return DeliveryEngine(
             store: store, signals: store.signals, sender: OutboundEventSender(client: callbacks),
+            queues: StoreQueueSender(
+                store: store, encoding: settings.queue.bodyEncoding, createsMissing: settings.queue.createsMissing),
+            remoteQueues: RemoteQueueSender(
+                client: callbacks,
+                credentials: settings.queue.remoteKey.map {
+                    MNSCredentials(accessKeyID: $0.id, secret: $0.secret.value)
+                },
+                encoding: settings.queue.bodyEncoding, wallClock: WallClock.now),
             configuration: configuration, wallClock: WallClock.now, logger: logger)
     }
 
@@ -185,9 +203,8 @@ final class ServerBuild: Sendable {
         let limits = settings.limits
         return VODService(
             store: store, sources: PolicyJudge(client: judges.sources),
-            callbacks: PolicyJudge(client: judges.callbacks),
-            authenticator: VODAuthenticator(
-                keys: KeyCache(store: store, signals: store.signals), wallClock: WallClock.now),
+            callbacks: PolicyJudge(client: judges.callbacks), queues: queueTargets,
+            authenticator: VODAuthenticator(keys: keys, wallClock: WallClock.now),
             limiter: RateLimiter(perSecond: [
                 "UploadMediaByURL": Double(limits.uploadMediaByURL),
                 "GetURLUploadInfos": Double(limits.getURLUploadInfos),
@@ -201,23 +218,59 @@ final class ServerBuild: Sendable {
     private func apiListener(
         _ vod: VODService, onListening: @escaping @Sendable () async -> Void
     ) throws -> any Service {
-        let responder = VODResponder(
+        let actions = VODResponder(
             service: vod, maxBodyBytes: settings.api.maxBodyBytes, makeRequestID: RandomNames.requestID)
-        var server = HTTPServerBuilder.http1(configuration: channel(headBytes: settings.api.maxTargetBytes))
-        if let tls { server = try .tls(server, tlsConfiguration: tls) }
-        return Application(
-            responder: responder, server: server,
-            configuration: .init(address: .hostname(settings.api.listen.host, port: ports.api), serverName: "Towline"),
-            onServerRunning: { _ in await onListening() }, logger: logger)
+        let queues = MNSResponder(
+            service: MNSService(
+                store: store, keys: keys, publicURL: addresses.api, maxBodyBytes: settings.api.maxBodyBytes,
+                wallClock: WallClock.now, connections: queueConnections, logger: logger))
+        let server = try apiServer
+        func listener(
+            _ responder: some HTTPResponder<some InitializableFromSource<ApplicationRequestContextSource>>
+        )
+            -> any Service
+        {
+            Application(
+                responder: responder, server: server,
+                configuration: .init(
+                    address: .hostname(settings.api.listen.host, port: ports.api), serverName: "Towline"),
+                onServerRunning: { _ in await onListening() }, logger: logger)
+        }
+        return switch (settings.roles.contains(.api), settings.roles.contains(.queue)) {
+        case (true, true): listener(SharedListenerResponder(queues: queues, other: actions))
+        case (true, false): listener(actions)
+        default: listener(queues)
+        }
+    }
+
+    private var apiServer: HTTPServerBuilder {
+        get throws {
+            let connections = queueConnections
+            let server = HTTPServerBuilder.http1(
+                configuration: channel(headBytes: settings.api.maxTargetBytes) { [connections.makeHandler()] })
+            return try tls.map { try .tls(server, tlsConfiguration: $0) } ?? server
+        }
+    }
+
+    /// Which queues callbacks may name.
+    private var queueTargets: QueueTargets {
+        var listen = settings.api.listen
+        listen.port = ports.api
+        let scheme = settings.api.tls == nil ? "http" : "https"
+        return QueueTargets(
+            own: OwnAddress(publicURL: addresses.api, listener: "\(scheme)://\(listen)"),
+            acceptsRemote: settings.queue.remoteKey != nil, store: store, createsMissing: settings.queue.createsMissing)
     }
 
     /// What both listeners demand of a connection.
-    private func channel(headBytes: Int) -> HTTP1Channel.Configuration {
+    private func channel(
+        headBytes: Int, more: @escaping @Sendable () -> [any RemovableChannelHandler] = { [] }
+    ) -> HTTP1Channel.Configuration {
         let (requestLimit, idleLimit) = (settings.api.requestTimeout, settings.api.idleTimeout)
         return HTTP1Channel.Configuration(
             additionalChannelHandlers: [
                 RequestDeadlineHandler(request: requestLimit, idle: idleLimit), ContinueHandler(),
-            ],
+            ] + more(),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: headBytes, maxHeaderListSize: headBytes + 64 * 1024, maxHeaderFieldCount: 300))
     }
@@ -246,6 +299,13 @@ final class ServerBuild: Sendable {
         let judge = PolicyJudge(client: judges.callbacks)
         var hooks = AdminHooks()
         hooks.callbackRefusal = { await judge.refusal(of: $0) }
+        let targets = queueTargets
+        hooks.resolveQueue = { target, account in
+            switch try await targets.resolve(target, account: account, callbacks: judge) {
+            case .target(let target): .target(target)
+            case .refused(let reason): .refused(reason)
+            }
+        }
         hooks.composeRequest = { event, url, signing in
             let seconds = WallClock.now().milliseconds / 1000
             let headers = try? EventRequestComposer.headers(of: event, to: url, signing: signing, at: seconds)
@@ -271,6 +331,9 @@ final class ServerBuild: Sendable {
                 composer: EventComposer(publicURL: publicURL))
             configuration.deliveryPolicy = settings.delivery.policy
             configuration.healthRule = settings.delivery.healthRule
+            configuration.eventBodyEncoding = settings.queue.bodyEncoding
+            configuration.createMissingQueues = settings.queue.createsMissing
+            configuration.maxWaitingReceives = settings.queue.maxWaitingReceives
             configuration.onFatal = { error in onFatal(ServerError(error.message)) }
             return try await SQLiteStore.open(configuration, logger: logger)
         } catch let error as StoreError where error.code == .corrupted {

@@ -1,6 +1,6 @@
 /// Everything that Towline keeps, behind one value: the roles that a concrete store fulfils together.
 package protocol Store: JobStore, EventStore, DeliveryStore, EndpointStore, ReplayStore, ListenerStore, KeyStore,
-    CallbackStore, ObjectIntentStore
+    CallbackStore, ObjectIntentStore, QueueStore
 {
     /// Wake-ups after commits.
     var signals: StoreSignals { get }

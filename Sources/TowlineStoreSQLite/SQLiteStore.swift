@@ -1,6 +1,7 @@
 import GRDB
 package import Logging
 import TowlineCore
+import TowlineQueue
 package import TowlineStore
 
 /// The store on one SQLite file: one process, one thread that writes, a few connections that read.
@@ -20,6 +21,10 @@ package final class SQLiteStore: Store {
     /// Where the next step of ``trimDeliveryLog(olderThan:limit:)`` goes on.
     let trimmed = TrimCursor()
     private let queue: WriteQueue
+    /// Where receivers wait for messages.
+    let desk: MessageDesk
+    /// Makes receipt handles.
+    let receiptKey: ReceiptKey
     private let pool: DatabasePool
     private let ending: WriterEnding
 
@@ -41,6 +46,8 @@ package final class SQLiteStore: Store {
         signals = shared.signals
         queue = shared.queue
         ending = shared.ending
+        desk = shared.desk
+        receiptKey = ReceiptKey(bytes: configuration.secretBox.derivedKey(for: "receipt-handles"))
     }
 
     /// Operations that wait for the writer's next group.
@@ -63,6 +70,12 @@ package final class SQLiteStore: Store {
             queue.add(operation, to: line)
         }
     }
+
+    /// Puts an operation into the writer's next group.
+    func add(_ operation: WriteOperation, to line: WriteClass) { queue.add(operation, to: line) }
+
+    /// Why the store takes no more operations; nil while it does.
+    var refusal: StoreError? { queue.refusal }
 
     /// Runs a query on a reading connection, in one snapshot.
     func read<T: Sendable>(_ body: @escaping @Sendable (SQLConnection) throws -> T) async throws -> T {
@@ -105,6 +118,7 @@ package final class SQLiteStore: Store {
     private static let synchronous = SQL("PRAGMA synchronous")
 
     package func close() async {
+        desk.waiters.close()
         queue.close(StoreError(.unavailable, "the store is closed"))
         await ending.wait()
     }

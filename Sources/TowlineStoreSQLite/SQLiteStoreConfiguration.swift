@@ -17,6 +17,14 @@ package struct SQLiteStoreConfiguration: Sendable {
     package var healthRule = EndpointHealthRule()
     /// Where stored times come from before the floor of the last commit is applied.
     package var clock: any StoreClock = MonotonicStoreClock()
+    /// What measures how long receivers of messages wait.
+    package var waitClock: any MonotonicClock = SystemMonotonicClock()
+    /// Most receivers that wait for messages at once; more are answered at once (`queue.max-waiting-receives`).
+    package var maxWaitingReceives = 10_000
+    /// How an event stands in the message of a built-in queue (`queue.body-encoding`).
+    package var eventBodyEncoding = EventBodyEncoding.base64
+    /// Whether an event makes the built-in queue that it is for and that is missing (`queue.create-missing`).
+    package var createMissingQueues = false
     /// What identifiers and lease tokens are made of.
     package var random: any RandomNumberGenerator & Sendable = BufferedRandom()
     /// How long a session id is remembered (design section 6).

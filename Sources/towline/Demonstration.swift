@@ -25,6 +25,7 @@ struct Demonstration {
             try await follow(jobID, client: client)
             try await receive(peers)
             try compare(fileURL: peers.fileURL)
+            try await receiveFromQueue(peers, client: client)
         }
         printNow("\nEvery step held: submitted, pulled, stored, reported, verified.")
     }
@@ -79,6 +80,21 @@ struct Demonstration {
                 }
             case .failure(let error): throw CommandFailure(.failed, "a callback was not genuine: \(error)")
             }
+        }
+    }
+
+    /// The second channel: the events of another job as messages of a built-in queue.
+    private func receiveFromQueue(_ peers: DemoPeers, client: VODClient) async throws {
+        let queue = try DemoQueue(api: addresses.api)
+        _ = try await client.setMessageCallback(.queue(named: DemoQueue.name, endpoint: addresses.api))
+        let source = UploadSource(url: peers.sourceURL, metadata: UploadMetadata(title: "Towline's sample"))
+        let answer = try await client.uploadMediaByURL(UploadMediaByURLRequest(sources: [source]))
+        printNow("7. queue     callback set to the queue \(DemoQueue.name); JobId \(answer.jobs.first?.jobID ?? "-")")
+        for number in 1...2 {
+            guard let (event, messageID) = try await queue.nextEvent() else {
+                throw CommandFailure(.failed, "event \(number) did not come out of the queue")
+            }
+            printNow("   received  \(event.eventType), message \(messageID), deleted")
         }
     }
 

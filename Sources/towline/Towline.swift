@@ -17,6 +17,7 @@ struct Towline: AsyncParsableCommand {
         subcommands: [
             DevCommand.self, ServeCommand.self, DemoCommand.self, PullCommand.self, JobsCommand.self,
             EventsCommand.self, DeliveriesCommand.self, EndpointsCommand.self, ReplaysCommand.self, ListenCommand.self,
+            QueuesCommand.self,
             KeysCommand.self, CallbackCommand.self, ExplainURLCommand.self, MigrateCommand.self, DoctorCommand.self,
             VersionCommand.self,
         ])

@@ -1,5 +1,6 @@
 """Fixtures of the conformance suite: one server, one origin, one receiver, and every SDK in its own process."""
 
+import contextlib
 import itertools
 import os
 import sys
@@ -10,13 +11,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from harness.admin import Admin  # noqa: E402
+from harness.mns import MNS_CLIENTS, MNSQueue, MNSSDK, MNSSDKError  # noqa: E402
 from harness.origin import Origin  # noqa: E402
 from harness.receiver import Receiver  # noqa: E402
 from harness.sdk import CLIENTS, SDK, Client  # noqa: E402
 from harness.server import Towline, binary  # noqa: E402
+from mnsclient import PROFILES, MNSRaw  # noqa: E402
 from rawclient import RawClient  # noqa: E402
 
 _applications = itertools.count(2_000_001)
+_accounts = itertools.count(1_000_000_000_001_000)
 
 
 def pytest_report_header():
@@ -123,6 +128,77 @@ def sdk_name(request):
 def sdk(sdk_name, sdk_at, shared):
     """Each SDK in turn, pointed at the shared server."""
     return sdk_at(sdk_name, shared)
+
+
+# -- Queues
+
+
+@pytest.fixture(scope="session")
+def mns_processes():
+    processes = {}
+    yield processes
+    for process in processes.values():
+        process.stop()
+
+
+@pytest.fixture
+def queue_at(mns_processes):
+    """A queue at a server, by an MNS SDK; `process` tells processes of the same SDK from one another."""
+
+    def make(name, server, queue, process=0, **options):
+        if (name, process) not in mns_processes:
+            mns_processes[name, process] = MNSSDK(name)
+        return MNSQueue(mns_processes[name, process], server.api, queue, **options)
+
+    return make
+
+
+@pytest.fixture(params=list(MNS_CLIENTS))
+def mns_name(request):
+    return request.param
+
+
+@pytest.fixture
+def missing(mns_name, queue_at, shared, unique):
+    """A queue of the test's own that does not exist yet, by each MNS SDK in turn."""
+    return queue_at(mns_name, shared, f"sdk-{unique}")
+
+
+@pytest.fixture
+def queue(missing):
+    """A queue of the test's own with default attributes, by each MNS SDK in turn."""
+    missing.create(maximum_message_size=65536)
+    yield missing
+    with contextlib.suppress(MNSSDKError):  # a test may have deleted it
+        missing.drop()
+
+
+@pytest.fixture
+def mns(shared):
+    """Raw requests to the queue API."""
+    return MNSRaw(shared.api)
+
+
+@pytest.fixture(params=list(PROFILES))
+def client(request, shared):
+    """Raw requests as each of the vendor's clients writes them, in turn."""
+    return MNSRaw(shared.api, profile=PROFILES[request.param])
+
+
+@pytest.fixture
+def name(mns, unique):
+    """The name of an empty queue of the test's own."""
+    made = f"raw-{unique}"
+    assert mns.create(made).status == 201
+    yield made
+    mns.delete_queue(made)
+
+
+@pytest.fixture
+def own_account(shared):
+    """A key of an account that has nothing yet: {"key": …, "secret": …}."""
+    made = Admin(shared.admin).post("/keys", {"account": str(next(_accounts))})
+    return {"key": made["id"], "secret": made["secret"]}
 
 
 @pytest.fixture

@@ -83,7 +83,9 @@ COMMANDS = [
     "events", "events list", "events show", "events redeliver", "events replay", "deliveries", "deliveries list",
     "deliveries show", "endpoints", "endpoints list", "endpoints show", "endpoints create", "endpoints set",
     "endpoints enable", "endpoints disable", "endpoints remove", "endpoints secret", "replays", "replays list",
-    "replays show", "replays cancel", "replays watch", "listen", "explain-url", "migrate", "doctor", "version",
+    "replays show", "replays cancel", "replays watch", "listen", "queues", "queues list",
+    "queues show", "queues create", "queues set", "queues delete", "queues purge", "queues send", "queues peek",
+    "queues receive", "explain-url", "migrate", "doctor", "version",
 ]
 
 

@@ -20,10 +20,12 @@ final class APIFixture: Sendable {
     let test: TestStore
     let now = Mutex<Int64>(1_767_323_045)
     private let limits: [String: Double]
+    private let queues: QueueTargets?
 
-    init(limits: [String: Double] = [:]) async throws {
+    init(limits: [String: Double] = [:], queues: QueueTargets? = nil) async throws {
         test = try await TestStore()
         self.limits = limits
+        self.queues = queues
         try await test.store.createKey(AccessKey(id: Self.keyID, secret: Self.secret, account: .standard))
     }
 
@@ -41,10 +43,10 @@ final class APIFixture: Sendable {
         let wallClock: @Sendable () -> Timestamp = { [self] in Timestamp(milliseconds: now.withLock { $0 } * 1000) }
         let store = test.store
         let service = VODService(
-            store: store, sources: Judge(), callbacks: Judge(),
+            store: store, sources: Judge(), callbacks: Judge(), queues: queues,
             authenticator: VODAuthenticator(
                 keys: KeyCache(store: store, signals: store.signals), wallClock: wallClock),
-            limiter: RateLimiter(perSecond: limits), wallClock: wallClock, logger: .silent)
+            limiter: RateLimiter(perSecond: limits, clock: ManualClock()), wallClock: wallClock, logger: .silent)
         return VODResponder(
             service: service, maxBodyBytes: 1 << 20, makeRequestID: { "9D3E7A10-2C4B-4F5D-8A61-0E1F2A3B4C5D" })
     }
@@ -121,7 +123,7 @@ final class APIFixture: Sendable {
     }
 
     /// Blocks what `dev` blocks too: link-local and metadata addresses, and one host for tests.
-    private struct Judge: AddressJudge {
+    struct Judge: AddressJudge {
         func refusal(of url: HTTPURL) async -> String? {
             if url.hostName == "blocked.example.com" {
                 return "The host blocked.example.com has the address 10.0.0.1, which the rule 'private' blocks."

@@ -79,6 +79,20 @@ struct ResponseTests {
         #expect(answer.callback == .http(url: "https://hook/x", authKey: "Abc123xyz", appID: "app-1"))
     }
 
+    @Test(
+        "a queue comes back as it was set, with or without what belongs to HTTP",
+        arguments: ["", #","CallbackURL":"","AuthSwitch":"off","AuthKey":"""#])
+    func queueCallback(more: String) throws {
+        let answer: MessageCallbackAnswer = try decode(
+            """
+            {"RequestId":"r","MessageCallback":{"AppId":"app-1","CallbackType":"MNS","EventTypeList":"A,B",
+            "MnsEndpoint":"http://127.0.0.1:8787/","MnsQueueName":"events"\(more)}}
+            """)
+        #expect(
+            answer.callback
+                == .queue(named: "events", endpoint: "http://127.0.0.1:8787/", eventTypes: ["A", "B"], appID: "app-1"))
+    }
+
     @Test("setting a callback sends what belongs to its type")
     func callbackParameters() {
         let http = MessageCallback.http(url: "https://hook/x", eventTypes: ["A", "B"], authKey: "Abc123xyz")

@@ -197,7 +197,24 @@ struct ReportTests {
         #expect(try http.callback() == .http(url: "http://hook/x", eventTypes: ["A", "B"], appID: "app-1"))
         let all = try CallbackSetCommand.parse(["http://hook/x", "--events", "all", "--auth-key", "Abc123xyz"])
         #expect(try all.callback() == .http(url: "http://hook/x", authKey: "Abc123xyz"))
-        let queue = try CallbackSetCommand.parse(["--type", "mns", "--mns-endpoint", "http://q", "--mns-queue", "n"])
-        #expect(try queue.callback() == .queue(named: "n", endpoint: "http://q"))
+        for type in [[], ["--type", "mns"]] {
+            let queue = try CallbackSetCommand.parse(
+                type + ["--mns-endpoint", "http://q", "--mns-queue-name", "n", "--events", "A"])
+            #expect(try queue.callback() == .queue(named: "n", endpoint: "http://q", eventTypes: ["A"]))
+        }
+    }
+
+    @Test("a queue's lines name the queue and its endpoint, and nothing of signatures")
+    func queueCallback() {
+        let report = CallbackReport(.queue(named: "events", endpoint: "http://127.0.0.1:8787"), appID: nil)
+        #expect(
+            report.lines == [
+                "Application  app-1000000", "Type         MNS", "Queue        events",
+                "Endpoint     http://127.0.0.1:8787", "Events       ALL",
+            ])
+        #expect(
+            report.json.compactText
+                == #"{"appId":"app-1000000","callbackType":"MNS","eventTypeList":"ALL","#
+                + #""mnsEndpoint":"http://127.0.0.1:8787","mnsQueueName":"events"}"#)
     }
 }

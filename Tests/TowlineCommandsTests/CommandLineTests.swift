@@ -10,7 +10,8 @@ private struct Root: AsyncParsableCommand {
         commandName: "towline", version: "1.2.3",
         subcommands: [
             PullCommand.self, JobsCommand.self, EventsCommand.self, DeliveriesCommand.self, ReplaysCommand.self,
-            EndpointsCommand.self, ListenCommand.self, KeysCommand.self, CallbackCommand.self, Ends.self, Sync.self,
+            EndpointsCommand.self, ListenCommand.self, QueuesCommand.self, KeysCommand.self, CallbackCommand.self,
+            Ends.self, Sync.self,
         ])
 }
 
@@ -78,7 +79,14 @@ struct CommandLineTests {
             ["jobs", "cancel"], ["keys", "revoke"], ["callback", "set"],
             ["callback", "set", "http://a/b", "--url", "http://a/b"],
             ["callback", "set", "http://a/b", "--type", "SMS"],
-            ["callback", "set", "--type", "MNS"], ["callback", "set", "http://a/b", "--mns-queue", "q"],
+            ["callback", "set", "--type", "MNS"], ["callback", "set", "http://a/b", "--mns-queue-name", "q"],
+            ["callback", "set", "--mns-endpoint", "http://a"], ["callback", "set", "--mns-queue-name", "q"],
+            [
+                "callback", "set", "--mns-endpoint", "http://a", "--mns-queue-name", "q", "--auth-key", "Abc123xyz",
+            ],
+            [
+                "callback", "set", "--type", "HTTP", "--mns-endpoint", "http://a", "--mns-queue-name", "q",
+            ],
             ["events", "list", "--state", "odd"], ["events", "list", "--type", "odd"],
             ["events", "list", "--since", "yesterday"], ["events", "list", "--since", "1h", "--until", "2h"],
             ["events", "list", "--endpoint", "1"], ["events", "list", "--limit", "0"], ["events", "list", "--job", ""],
@@ -122,7 +130,10 @@ struct CommandLineTests {
             "deliveries show", "replays", "replays list", "replays show", "replays watch", "replays cancel",
             "endpoints",
             "endpoints list", "endpoints show", "endpoints create", "endpoints set", "endpoints enable",
-            "endpoints disable", "endpoints remove", "endpoints secret", "listen",
+            "endpoints disable", "endpoints remove", "endpoints secret", "listen", "queues", "queues list",
+            "queues show",
+            "queues create", "queues set", "queues delete", "queues purge", "queues send", "queues peek",
+            "queues receive",
         ])
     func help(command: String) async {
         #expect(await run(command.split(separator: " ").map(String.init) + ["--help"]) == 0)

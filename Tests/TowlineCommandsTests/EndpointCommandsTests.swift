@@ -75,6 +75,12 @@ struct EndpointCommandsTests {
         }
     }
 
+    @Test("queues may be named in place of a URL", arguments: ["queue:events", "mns+http://h:1/queues/events"])
+    func queues(target: String) throws {
+        let body = try EndpointsCreateCommand.parse([target]).body()
+        #expect(body.compactText == #"{"url":"\#(target)"}"#)
+    }
+
     @Test("options that are not named stay, and --reset gives one back")
     func set() throws {
         let command = try EndpointsSetCommand.parse([

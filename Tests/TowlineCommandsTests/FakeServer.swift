@@ -78,10 +78,8 @@ final class FakeServer: Sendable {
         }
     }
 
-    /// An address at which nobody listens.
-    static func unusedURL() async throws -> String {
-        try await serving({ _ in .json("{}") }) { $0.url }
-    }
+    /// An address at which nobody listens: no test's server is there, and no other test can get its port.
+    static let unusedURL = "http://127.0.0.3:9"
 }
 
 private final class RequestLog: Sendable {

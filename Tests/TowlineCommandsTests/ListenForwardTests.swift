@@ -69,7 +69,7 @@ struct ListenForwardTests {
     @Test("a handler that is away is an attempt like any other")
     func noHandler() async throws {
         let listener = FakeListener(events: ["one"])
-        let url = try await FakeServer.unusedURL()
+        let url = FakeServer.unusedURL
         try await FakeServer.serving(listener.answer) { server in
             _ = try await harness.run(harness.plan(once: 1, forward: url, attempts: 2), server.url).listen()
             #expect(

@@ -169,7 +169,7 @@ struct ListenTests {
 
     @Test("a server out of reach at the start is told at once")
     func unreachable() async throws {
-        let url = try await FakeServer.unusedURL()
+        let url = FakeServer.unusedURL
         let error = await #expect(throws: AdminClientError.self) {
             _ = try await harness.run(harness.plan(), url).listen()
         }

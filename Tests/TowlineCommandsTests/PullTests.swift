@@ -226,7 +226,7 @@ struct PullRunTests {
 
     @Test("a server out of reach is told with its address, and nothing is printed")
     func unreachable() async throws {
-        let url = try await FakeServer.unusedURL()
+        let url = FakeServer.unusedURL
         let failure = await #expect(throws: CommandFailure.self) {
             try await run(plan(["http://a/1.mp4"]), api: url, admin: url)
         }

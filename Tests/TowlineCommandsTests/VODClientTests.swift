@@ -71,7 +71,7 @@ struct VODClientTests {
 
     @Test("a port without a server is out of reach at once")
     func unreachable() async throws {
-        let url = try await FakeServer.unusedURL()
+        let url = FakeServer.unusedURL
         let error = await #expect(throws: VODClientError.self) { try await client(url).getMessageCallback() }
         #expect(error?.kind == .unreachable)
         #expect(error?.message == "No server answers at \(url) (connection refused).")

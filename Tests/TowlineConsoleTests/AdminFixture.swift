@@ -16,7 +16,7 @@ final class AdminFixture: Sendable {
     static let token = "a-token-of-tests"
 
     let test: TestStore
-    let shutdown = AsyncStream.makeStream(of: Void.self)
+    let shutdown = TestSignal()
 
     init(policy: DeliveryPolicy.Name = .durable) async throws { test = try await TestStore(policy: policy) }
 
@@ -57,13 +57,16 @@ final class AdminFixture: Sendable {
     /// Runs requests against one router.
     func run(_ body: @escaping @Sendable (Caller) async throws -> Void) async throws {
         var hooks = AdminHooks()
-        let over = shutdown.stream
-        hooks.untilShutdown = { for await _ in over {} }
+        hooks.untilShutdown = { [shutdown] in await shutdown.wait() }
         hooks.randomBytes = { [UInt8](repeating: 0x2A, count: $0) }
         hooks.wallClock = { Timestamp(milliseconds: 1_767_323_045_000) }
         hooks.callbackRefusal = { url in
             url.hostName == "blocked.example.com"
                 ? "The host blocked.example.com has the address 10.0.0.1, which the rule 'private' blocks." : nil
+        }
+        hooks.resolveQueue = { target, account in
+            target == .queue(name: "missing")
+                ? .refused("There is no queue missing.") : .target(.queue(name: "resolved-\(account)"))
         }
         hooks.composeRequest = { event, url, signing in
             [

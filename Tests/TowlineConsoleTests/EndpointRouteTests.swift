@@ -42,6 +42,23 @@ struct EndpointRouteTests {
         }
     }
 
+    @Test("a queue can be a subscription's target, as the server resolves it and without keys")
+    func queues() async throws {
+        try await AdminFixture().run { admin in
+            for url in ["queue:events", "mns+http://own.example.com/queues/events"] {
+                let account = url.hasPrefix("queue") ? "1" : "2"
+                let made = try await admin.post("/endpoints", #"{"url":"\#(url)","account":"\#(account)"}"#)
+                #expect(made.string("url") == "queue:resolved-\(account)", "\(made.text)")
+            }
+            let missing = try await admin.post("/endpoints", #"{"url":"queue:missing"}"#)
+            #expect(missing.status == 400)
+            #expect(missing.message == "url cannot be used: There is no queue missing.")
+            let signed = try await admin.post("/endpoints", #"{"url":"queue:events","webhookSecret":"generate"}"#)
+            #expect(signed.status == 400)
+            #expect(signed.message.hasPrefix("url is a queue"))
+        }
+    }
+
     @Test("an endpoint is disabled with a reason, enabled and removed")
     func lifecycle() async throws {
         try await AdminFixture().run { admin in

@@ -51,7 +51,7 @@ struct ListenerRouteTests {
                 for _ in 0..<500 {
                     group.addTask { try await admin.get("/listeners/desk/events?wait=30").text }
                 }
-                fixture.shutdown.continuation.finish()
+                fixture.shutdown.fire()
                 return try await group.reduce(into: Set()) { $0.insert($1) }
             }
             #expect(ended == ["{\"events\":[]}"])

@@ -63,6 +63,47 @@ struct AttemptOutcomeTests {
         }
     }
 
+    @Test("a queue's verdicts follow the policies, but what it can never take is dead at once and says nothing of it")
+    func queues() {
+        func outcome(
+            _ verdict: QueueVerdict, _ policy: DeliveryPolicy.Name, attempt: Int = 1, origin: DeliveryOrigin = .event
+        ) -> AttemptOutcome {
+            rule.outcome(
+                of: .queued(
+                    verdict, answer: EventAnswer(status: 429, headers: [EventHeader("Retry-After", "60")])),
+                for: TestDelivery.claim(
+                    to: .remoteQueue(endpoint: "http://mns.test", name: "q"), attempt: attempt, policy: policy,
+                    origin: origin),
+                now: TestDelivery.now, random: 0)
+        }
+        let stored = QueueVerdict.stored(messageID: "m")
+        for policy in DeliveryPolicy.Name.allCases {
+            #expect(outcome(stored, policy) == AttemptOutcome(next: .delivered, signal: .success))
+            #expect(outcome(stored, policy, origin: .redelivery).signal == .none)
+            for origin in [DeliveryOrigin.event, .redelivery] {
+                #expect(
+                    outcome(.refused(cause: "c"), policy, origin: origin)
+                        == AttemptOutcome(next: .dead(reason: "c"), signal: .none, cause: "c"))
+            }
+            #expect(outcome(.failed(cause: "c"), policy, origin: .redelivery).signal == .none)
+        }
+        #expect(
+            outcome(.busy(cause: "c"), .durable)
+                == AttemptOutcome(
+                    next: .retry(after: .seconds(60)), signal: .slowDown(cause: "c", pause: .seconds(60)), cause: "c"))
+        #expect(
+            outcome(.busy(cause: "c"), .exact)
+                == AttemptOutcome(next: .retry(after: .seconds(1)), signal: .observed(cause: "c"), cause: "c"))
+        #expect(
+            outcome(.failed(cause: "c"), .durable)
+                == AttemptOutcome(next: .retry(after: .seconds(5)), signal: .failure(cause: "c"), cause: "c"))
+        #expect(
+            outcome(.failed(cause: "c"), .exact, attempt: 3)
+                == AttemptOutcome(
+                    next: .dead(reason: "c; this was attempt 3, the last (exact)"), signal: .observed(cause: "c"),
+                    cause: "c"))
+    }
+
     @Test("an attempt that was interrupted leaves nothing behind", arguments: DeliveryPolicy.Name.allCases)
     func cancelled(policy: DeliveryPolicy.Name) {
         let outcome = rule.outcome(

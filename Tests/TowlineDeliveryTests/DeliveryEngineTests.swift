@@ -56,7 +56,10 @@ struct DeliveryEngineTests {
 
     /// Waits until the event of a run's end is in a state.
     private func wait(for job: Job, _ state: DeliveryState) async throws {
-        while try await delivery(job, .uploadByURLComplete).state != state { await Task.yield() }
+        while try await delivery(job, .uploadByURLComplete).state != state {
+            try Task.checkCancellation()
+            await Task.yield()
+        }
     }
 
     @Test("both events of a stored file arrive as the stored bytes, and the job is done with the second's delivery")

@@ -83,20 +83,28 @@ enum TestDelivery {
     /// The wall clock of tests: 2026-01-02T03:04:05Z.
     static let now = Timestamp(milliseconds: 1_767_323_045_000)
 
-    static func event(_ number: Int = 1) -> Event {
-        let body = #"{"EventTime":"2026-01-02T03:04:05Z","EventType":"UploadByURLComplete","Status":"success"}"#
+    static func event(_ number: Int = 1, body: [UInt8]? = nil) -> Event {
+        let standard = #"{"EventTime":"2026-01-02T03:04:05Z","EventType":"UploadByURLComplete","Status":"success"}"#
         return Event(
             id: EventID(rawValue: UInt128(number)), type: .uploadByURLComplete, account: .standard, app: .standard,
-            job: JobID(rawValue: 7), run: 1, body: Array(body.utf8), createdAt: now)
+            job: JobID(rawValue: 7), run: 1, body: body ?? Array(standard.utf8), createdAt: now)
     }
 
     static func claim(
         _ url: String, _ number: Int = 1, attempt: Int = 1, policy: DeliveryPolicy.Name = .durable,
         origin: DeliveryOrigin = .event, signing: DeliverySigning = DeliverySigning()
     ) -> ClaimedDelivery {
+        claim(
+            to: .http(url: url), event(number), attempt: attempt, policy: policy, origin: origin, signing: signing)
+    }
+
+    static func claim(
+        to target: CallbackTarget, _ event: Event = event(), attempt: Int = 1, policy: DeliveryPolicy.Name = .durable,
+        origin: DeliveryOrigin = .event, signing: DeliverySigning = DeliverySigning()
+    ) -> ClaimedDelivery {
         ClaimedDelivery(
-            id: DeliveryID(rawValue: UInt128(number)), lease: LeaseToken(rawValue: UInt128(number)), attempt: attempt,
-            event: event(number), endpoint: EndpointID(rawValue: 1), target: .http(url: url), origin: origin,
+            id: DeliveryID(rawValue: event.id.rawValue), lease: LeaseToken(rawValue: event.id.rawValue),
+            attempt: attempt, event: event, endpoint: EndpointID(rawValue: 1), target: target, origin: origin,
             policy: policy, signing: signing)
     }
 
@@ -118,13 +126,14 @@ enum TestDelivery {
     }
 
     static func runner(
-        _ sender: any EventSender, timeout: Duration = .seconds(30), random: Double = 0
+        _ sender: any EventSender, queues: any QueueSender = NoQueueSender(),
+        remoteQueues: any QueueSender = NoQueueSender(), timeout: Duration = .seconds(30), random: Double = 0
     ) -> DeliveryAttemptRunner {
         var configuration = DeliveryConfiguration(node: NodeID("test"))
         configuration.timeout = timeout
         configuration.responseBodyTimeout = .milliseconds(200)
         return DeliveryAttemptRunner(
-            sender: sender, configuration: configuration, clock: SystemMonotonicClock(), wallClock: { now },
-            random: { random })
+            senders: EventSenders(http: sender, queues: queues, remoteQueues: remoteQueues),
+            configuration: configuration, clock: SystemMonotonicClock(), wallClock: { now }, random: { random })
     }
 }

@@ -7,7 +7,7 @@ import TowlineStoreSQLite
 import TowlineTesting
 
 /// The texts of the statements that ran.
-private final class Statements: Sendable {
+final class Statements: Sendable {
     private let state = Mutex((texts: Set<String>(), count: 0))
 
     var texts: Set<String> { state.withLock { $0.texts } }
@@ -32,6 +32,8 @@ struct PlanTests {
         "FROM listeners l LEFT JOIN events e ON e.seq = l.acknowledged_seq ORDER BY l.name",
         // The events of one job are few.
         "WHERE e.job = ?",
+        // The first row is enough.
+        "SELECT id FROM dropped_queues",
     ]
 
     @Test("no statement of the whole conformance suite scans or sorts a table")
@@ -39,6 +41,9 @@ struct PlanTests {
         let statements = Statements()
         for storeCase in StoreSuite.allCases {
             try await storeCase.run(SQLiteUnderTest { statements.pass($0) })
+        }
+        for queueCase in StoreSuite.queueCases {
+            try await queueCase.run(SQLiteQueuesUnderTest { statements.pass($0) })
         }
         let folder = try TestFolder()
         await (try folder.open()).close()

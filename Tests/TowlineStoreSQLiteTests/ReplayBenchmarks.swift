@@ -173,8 +173,3 @@ private func percentiles(_ durations: [Duration]) -> String {
     return
         "p50 \(text(sorted[sorted.count / 2])), p99 \(text(sorted[sorted.count * 99 / 100])), most \(text(longest)) ms"
 }
-
-/// Writes a line for the person who runs the figures.
-private func show(_ line: String) {
-    FileHandle.standardOutput.write(Data((line + "\n").utf8))
-}

@@ -45,7 +45,7 @@ struct StoreBenchmarks {
         }
         let start = ContinuousClock.now
         let processor = processorTime()
-        let writer = writerTime()
+        let writer = WriterTime()
         var count = 0
         while true {
             let claims = try await store.claimDeliveries(64)
@@ -62,7 +62,7 @@ struct StoreBenchmarks {
         func each(_ time: Duration) -> String { String(format: "%.1f", time.seconds * 1e6 / Double(count)) }
         show(
             "deliveries: \(count); µs each: \(each(.now - start)), processor time of the process "
-                + "\(each(processorTime() - processor)), of the writer's thread \(each(writerTime() - writer))")
+                + "\(each(processorTime() - processor)), of the writer's thread \(each(writer.elapsed))")
         await store.close()
     }
 
@@ -140,12 +140,12 @@ private struct BenchmarkRun {
     /// Times one phase of a round.
     private mutating func measure(_ name: String, _ body: () async throws -> Void) async rethrows {
         let start = ContinuousClock.now
-        let writer = writerTime()
+        let writer = WriterTime()
         try await body()
         let index = phases.firstIndex { $0.name == name } ?? phases.count
         if index == phases.count { phases.append((name, .zero, .zero)) }
         phases[index].time += .now - start
-        phases[index].writer += writerTime() - writer
+        phases[index].writer += writer.elapsed
     }
 
     mutating func round(_ count: Int) async throws {
@@ -226,22 +226,32 @@ private func processorTime() -> Duration {
     return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
 }
 
-/// Processor time that the writer's thread has used; zero where the system does not say.
+/// Measures the processor time that the writer's thread uses from now on; zero where the system does not say.
 ///
 /// Threads that it started may carry its name, so it is the busiest of that name.
-private func writerTime() -> Duration {
-    let tasks = "/proc/self/task"
-    let times = ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).compactMap { task -> Int64? in
-        guard let name = try? String(contentsOfFile: "\(tasks)/\(task)/comm", encoding: .utf8),
-            name.hasPrefix("towline-store"),
-            let times = try? String(contentsOfFile: "\(tasks)/\(task)/schedstat", encoding: .utf8)
-        else { return nil }
-        return Int64(times.prefix { $0 != " " })
+struct WriterTime {
+    private let start = WriterTime.times()
+
+    /// The time used so far.
+    var elapsed: Duration {
+        .nanoseconds(Self.times().map { $0.value - (start[$0.key] ?? 0) }.max() ?? 0)
     }
-    return .nanoseconds(times.max() ?? 0)
+
+    private static func times() -> [String: Int64] {
+        let tasks = "/proc/self/task"
+        var times: [String: Int64] = [:]
+        for task in (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? [] {
+            guard let name = try? String(contentsOfFile: "\(tasks)/\(task)/comm", encoding: .utf8),
+                name.hasPrefix("towline-store"),
+                let spent = try? String(contentsOfFile: "\(tasks)/\(task)/schedstat", encoding: .utf8)
+            else { continue }
+            times[task] = Int64(spent.prefix { $0 != " " })
+        }
+        return times
+    }
 }
 
 /// Writes a line for the person who runs the figures.
-private func show(_ line: String) {
+func show(_ line: String) {
     FileHandle.standardOutput.write(Data((line + "\n").utf8))
 }

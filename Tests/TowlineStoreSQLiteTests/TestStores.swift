@@ -80,7 +80,7 @@ let quiet: Logger = {
 
 /// What the conformance suite makes its stores with.
 final class SQLiteUnderTest: StoreUnderTest {
-    private let clock = MonotonicStoreClock()
+    private let clock = SteppedStoreClock()
     private let folder: TestFolder
     private let intercept: (@Sendable (String) throws -> Void)?
 
@@ -92,6 +92,22 @@ final class SQLiteUnderTest: StoreUnderTest {
     func make() async throws -> any Store { try await folder.open(clock: clock) { $0.intercept = intercept } }
 
     func advance(by duration: Duration) { clock.advance(by: duration) }
+}
+
+/// A store's clock that does not care how busy the machine is: it goes on by a millisecond every twenty looks, and when
+/// a test moves it.
+final class SteppedStoreClock: StoreClock {
+    private let state = Mutex((looks: 0, offset: Duration.zero))
+
+    func now() -> Timestamp {
+        state.withLock { state in
+            state.looks += 1
+            return Timestamp(milliseconds: 1_770_000_000_000) + .milliseconds(state.looks / 20) + state.offset
+        }
+    }
+
+    /// Moves the clock forward.
+    func advance(by duration: Duration) { state.withLock { $0.offset += duration } }
 }
 
 /// A request for a file of an origin.

@@ -2,10 +2,11 @@ import Foundation
 import GRDB
 import Testing
 import TowlineCore
+import TowlineQueue
 import TowlineStore
 import TowlineStoreSQLite
 
-@Suite("upgrading a database of the first version")
+@Suite("upgrading a database of an earlier version")
 struct UpgradeTests {
     private static let box = try? SecretBox(key: [UInt8](repeating: 7, count: 32))
     private static let url = "https://receiver.test/hook"
@@ -14,10 +15,10 @@ struct UpgradeTests {
     /// An identifier of 16 bytes whose last is given.
     private static func id(_ number: Int) -> Data { Data([UInt8](repeating: 0, count: 15) + [UInt8(number)]) }
 
-    /// Writes a database as the first version left it when it was killed: two accounts that share a URL and its group,
+    /// Writes a database as the first version left it when it was killed, or as the second made it of that: two accounts that share a URL and its group,
     /// for each a stored job whose callback waits, one of them sending; one lane blocked; and a callback that was never
     /// used.
-    private func writeOldDatabase(_ folder: TestFolder) async throws {
+    private func writeOldDatabase(_ folder: TestFolder, version: Int) async throws {
         let box = try #require(Self.box)
         let queue = try DatabaseQueue(path: folder.database)
         try await queue.write { database in
@@ -56,6 +57,7 @@ struct UpgradeTests {
                       attempt_started_at, created_at)
                     VALUES (?, 1, ?, 2, 'exact', 1, 1700000000000, 1, ?, 1700000030000, 1700000000000, 1700000000000)
                     """, arguments: [Self.id(9), Self.accounts[0], Self.id(77)])
+            if version > 1 { try database.execute(sql: schemaV2 + "INSERT INTO schema_versions VALUES ('v2');") }
         }
         try queue.close()
     }
@@ -89,10 +91,12 @@ struct UpgradeTests {
                 """, arguments: [id, number, account, number + 1, number])
     }
 
-    @Test("callbacks and lanes become endpoints, one for each account and URL, and nothing that waits is lost")
-    func endpoints() async throws {
+    @Test(
+        "callbacks and lanes become endpoints, one for each account and URL, and nothing that waits is lost",
+        arguments: [1, 2])
+    func endpoints(version: Int) async throws {
         let folder = try TestFolder()
-        try await writeOldDatabase(folder)
+        try await writeOldDatabase(folder, version: version)
         let clock = MonotonicStoreClock(startingAt: Timestamp(milliseconds: 1_700_000_100_000))
         let store = try await folder.open(clock: clock)
 
@@ -129,10 +133,12 @@ struct UpgradeTests {
         await store.close()
     }
 
-    @Test("new events go to the endpoint that the upgrade made, and newer endpoints come before it in lists")
-    func afterwards() async throws {
+    @Test(
+        "new events go to the endpoint that the upgrade made, and newer endpoints come before it in lists",
+        arguments: [1, 2])
+    func afterwards(version: Int) async throws {
         let folder = try TestFolder()
-        try await writeOldDatabase(folder)
+        try await writeOldDatabase(folder, version: version)
         let clock = MonotonicStoreClock(startingAt: Timestamp(milliseconds: 1_700_000_100_000))
         var store = try await folder.open(clock: clock)
         await store.close()
@@ -148,6 +154,33 @@ struct UpgradeTests {
         let detail = try #require(try await store.endpoint(callback.id))
         // Two of the old database and two of the new job.
         #expect(detail.waiting == 4)
+        await store.close()
+    }
+
+    @Test("callbacks stay what they were and can become queues", arguments: [1, 2])
+    func queues(version: Int) async throws {
+        let folder = try TestFolder()
+        try await writeOldDatabase(folder, version: version)
+        let clock = MonotonicStoreClock(startingAt: Timestamp(milliseconds: 1_700_000_100_000))
+        var store = try await folder.open(clock: clock)
+        var expected = CallbackConfiguration(account: AccountID(Self.accounts[0]), app: AppID("app-1000000"))
+        expected.callbackURL = Self.url
+        expected.eventTypeList = "ALL"
+        expected.authSwitch = "on"
+        expected.authKey = "key-\(Self.accounts[0])"
+        #expect(try await store.callback(account: expected.account, app: expected.app) == expected)
+
+        try await store.sendEvents(into: orders.name)
+        _ = try await store.createQueue(orders, attributes: QueueAttributeChanges())
+        let before = try await store.deliveryCounts()
+        try await store.accept(1)
+        try await store.finish(try await store.claim()[0])
+        await store.close()
+        store = try await folder.open(clock: clock)
+        #expect(try await store.receive().count == 2)
+        let after = try await store.deliveryCounts()
+        #expect(after[.pending] == before[.pending])
+        #expect(after[.delivered] == 2)
         await store.close()
     }
 }

@@ -117,6 +117,10 @@ extension MNSErrorCode {
     package static let internalServerError = MNSErrorCode(
         "InternalServerError", 500, "The server failed.")
 
+    /// The server cannot work at the moment, and nothing was done; the code and the status of the vendor's other products.
+    package static let serviceUnavailable = MNSErrorCode(
+        "ServiceUnavailable", 503, "The server cannot work at the moment; nothing was done.")
+
     /// The codes about topics, which this server never answers with; their statuses are assumed.
     package static let topicCodes = [
         MNSErrorCode("TopicAlreadyExist", 409, "The topic exists with other attributes."),
@@ -139,6 +143,6 @@ extension MNSErrorCode {
             invalidRequestURL, invalidQueryString, malformedXML, invalidArgument, missingReceiptHandle,
             missingVisibilityTimeout, receiptHandleError, messageNotExist, queueNotExist, queueAlreadyExist,
             queueDeletedRecently, invalidQueueName, queueNameLengthError, queueNumExceededLimit, qpsLimitExceeded,
-            tooManyRequests, internalError, internalServerError,
+            tooManyRequests, internalError, internalServerError, serviceUnavailable,
         ] + topicCodes
 }

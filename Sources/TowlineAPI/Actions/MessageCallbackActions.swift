@@ -13,17 +13,44 @@ enum SetMessageCallback: VODAction {
         let app = try parameters.appID().map { AppID($0) } ?? .standard
         var configuration = CallbackConfiguration(account: caller.account, app: app)
         configuration.callbackType = try parameters.required("CallbackType")
-        guard configuration.callbackType.uppercased() == "HTTP" else {
-            throw VODError.invalidParameter("CallbackType", "It is HTTP; delivery to queues is not built yet.")
+        switch configuration.callbackType.uppercased() {
+        case "HTTP": try await setAddress(of: &configuration, from: parameters, service: service)
+        case "MNS": try await setQueue(of: &configuration, from: parameters, service: service)
+        default: throw VODError.invalidParameter("CallbackType", "It is HTTP or MNS.")
         }
+        try await service.store.setCallback(configuration, nonce: caller.nonce)
+        return VODAnswer()
+    }
+
+    private static func setAddress(
+        of configuration: inout CallbackConfiguration, from parameters: ActionParameters, service: VODService
+    ) async throws {
         configuration.callbackURL = try parameters.required("CallbackURL")
         if let problem = await CallbackAddress.problem(of: configuration.callbackURL, judge: service.callbacks) {
             throw VODError.invalidParameter("CallbackURL", problem)
         }
         configuration.eventTypeList = try eventTypeList(parameters)
         try setSigning(of: &configuration, from: parameters)
-        try await service.store.setCallback(configuration, nonce: caller.nonce)
-        return VODAnswer()
+    }
+
+    /// Takes over what belongs to a queue; `CallbackURL`, `AuthSwitch` and `AuthKey` are for HTTP only and left out.
+    private static func setQueue(
+        of configuration: inout CallbackConfiguration, from parameters: ActionParameters, service: VODService
+    ) async throws {
+        guard let queues = service.queues else {
+            throw VODError.invalidParameter("CallbackType", "It is HTTP; this server has no queues.")
+        }
+        configuration.mnsEndpoint = try parameters.required(QueueTargets.endpointParameter)
+        configuration.mnsQueueName = try parameters.required(QueueTargets.nameParameter)
+        do {
+            let target = try await queues.target(
+                endpoint: configuration.mnsEndpoint, name: configuration.mnsQueueName, callbacks: service.callbacks)
+            configuration.eventTypeList = try eventTypeList(parameters)
+            if case .queue = target { configuration.isOwnQueue = true }
+            try await queues.ensure(target, account: configuration.account)
+        } catch let problem as QueueTargets.Problem {
+            throw VODError.invalidParameter(problem.parameter, problem.detail)
+        }
     }
 
     private static func eventTypeList(_ parameters: ActionParameters) throws(VODError) -> String {
@@ -79,14 +106,20 @@ enum GetMessageCallback: VODAction {
         guard let configuration = try await service.store.callback(account: caller.account, app: app) else {
             return VODAnswer(["MessageCallback": .members(["AppId": .string(app.description)])])
         }
+        // What belongs to the other type is left out, as the documentation has it.
+        let isQueue = configuration.callbackType.uppercased() == "MNS"
+        func onlyHTTP(_ text: String) -> JSONValue? { isQueue ? nil : .string(text) }
+        func onlyQueue(_ text: String) -> JSONValue? { isQueue ? .string(text) : nil }
         return VODAnswer([
             "MessageCallback": .members([
                 "AppId": .string(app.description),
                 "CallbackType": .string(configuration.callbackType),
-                "CallbackURL": .string(configuration.callbackURL),
+                "CallbackURL": onlyHTTP(configuration.callbackURL),
                 "EventTypeList": .string(configuration.eventTypeList),
-                "AuthSwitch": .string(configuration.authSwitch),
-                "AuthKey": .string(configuration.authKey),
+                "AuthSwitch": onlyHTTP(configuration.authSwitch),
+                "AuthKey": onlyHTTP(configuration.authKey),
+                "MnsEndpoint": onlyQueue(configuration.mnsEndpoint),
+                "MnsQueueName": onlyQueue(configuration.mnsQueueName),
             ])
         ])
     }

@@ -14,6 +14,13 @@ enum UploadMediaByURL: VODAction {
         let requests = try await requests(parameters, service: service)
         let app = try parameters.appID().map { AppID($0) } ?? .standard
         let session = try sessionID(parameters)
+        do {
+            if let callback = requests.first?.callback {
+                try await service.queues?.ensure(callback, account: caller.account)
+            }
+        } catch let problem as QueueTargets.Problem {
+            throw UserData.invalid(problem.parameter, problem.detail)
+        }
         let jobs: [Job]
         do {
             jobs = try await service.store.accept(
@@ -43,7 +50,7 @@ enum UploadMediaByURL: VODAction {
         _ = try parameters.boolean("EnableFirstFrameCover")
         _ = try parameters.boolean("GenerateThumbnail")
         let text = parameters["UserData"]
-        let userData = try await UserData(text, judge: service.callbacks)
+        let userData = try await UserData(text, service: service)
         if let (index, refusal) = await firstRefusal(urls, judge: service.sources) {
             throw VODError.invalidNamedParameter("UploadURLs", "URL \(index + 1): \(refusal)")
         }

@@ -10,7 +10,7 @@ struct UserData: Sendable {
     /// Reads the text; both keys may hold an object or a string that holds JSON.
     ///
     /// - Throws: ``VODError`` naming `UserData`, the key and what is allowed.
-    init(_ text: String?, judge: any AddressJudge) async throws {
+    init(_ text: String?, service: VODService) async throws {
         guard let text else {
             callback = nil
             extend = nil
@@ -25,7 +25,7 @@ struct UserData: Sendable {
         }
         guard case .object = value else { throw VODError.invalidNamedParameter("UserData", "It is a JSON object.") }
         extend = try Self.extend(value["Extend"])
-        callback = try await Self.callback(value["MessageCallback"], judge: judge)
+        callback = try await Self.callback(value["MessageCallback"], service: service)
     }
 
     private static func extend(_ value: JSONValue?) throws(VODError) -> String? {
@@ -35,24 +35,46 @@ struct UserData: Sendable {
         return text.isEmpty ? nil : text
     }
 
-    private static func callback(_ value: JSONValue?, judge: any AddressJudge) async throws -> CallbackTarget? {
+    private static func callback(_ value: JSONValue?, service: VODService) async throws -> CallbackTarget? {
         var value = value
         if let text = value?.string { value = text.isEmpty ? nil : (try? JSONParser.parse(text)) ?? .null }
         guard let value else { return nil }
         guard case .object = value else {
             throw VODError.invalidNamedParameter("UserData", "MessageCallback is an object, or a string holding one.")
         }
-        let type = value.member(ignoringCase: "CallbackType")?.string ?? "http"
-        guard type.lowercased() == "http" else {
-            throw VODError.invalidNamedParameter("UserData", "MessageCallback.CallbackType is http.")
+        switch (value.member(ignoringCase: "CallbackType")?.string ?? "http").lowercased() {
+        case "http":
+            let url = try member("CallbackURL", of: value)
+            if let problem = await CallbackAddress.problem(of: url, judge: service.callbacks) {
+                throw invalid("CallbackURL", problem)
+            }
+            return .http(url: url)
+        case "mns":
+            guard let queues = service.queues else {
+                throw VODError.invalidNamedParameter(
+                    "UserData", "MessageCallback.CallbackType is http; this server has no queues.")
+            }
+            let endpoint = try member(QueueTargets.endpointParameter, of: value)
+            let name = try member(QueueTargets.nameParameter, of: value)
+            do {
+                return try await queues.target(endpoint: endpoint, name: name, callbacks: service.callbacks)
+            } catch {
+                throw invalid(error.parameter, error.detail)
+            }
+        default: throw VODError.invalidNamedParameter("UserData", "MessageCallback.CallbackType is http or mns.")
         }
-        guard let url = value.member(ignoringCase: "CallbackURL")?.string, !url.isEmpty else {
-            throw VODError.invalidNamedParameter("UserData", "MessageCallback.CallbackURL is missing.")
+    }
+
+    private static func member(_ name: String, of value: JSONValue) throws(VODError) -> String {
+        guard let text = value.member(ignoringCase: name)?.string, !text.isEmpty else {
+            throw .invalidNamedParameter("UserData", "MessageCallback.\(name) is missing.")
         }
-        if let problem = await CallbackAddress.problem(of: url, judge: judge) {
-            throw VODError.invalidNamedParameter("UserData", "MessageCallback.CallbackURL: \(problem)")
-        }
-        return .http(url: url)
+        return text
+    }
+
+    /// The error for a member of `MessageCallback`.
+    static func invalid(_ name: String, _ detail: String) -> VODError {
+        .invalidNamedParameter("UserData", "MessageCallback.\(name): \(detail)")
     }
 }
 

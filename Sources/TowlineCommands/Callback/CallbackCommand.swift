@@ -13,6 +13,7 @@ package struct CallbackCommand: AsyncParsableCommand {
 
             Examples:
               towline callback set https://hook.example.com/vod --auth-key Abc123xyz
+              towline callback set --mns-endpoint http://127.0.0.1:8787 --mns-queue-name q
               towline callback get
               towline callback delete
             """,
@@ -37,12 +38,15 @@ struct CallbackSetCommand: AsyncParsableCommand {
         commandName: "set",
         abstract: "Sets where the events of an application go.",
         discussion: """
-            Replaces what was set before as a whole. With --auth-key, events carry X-VOD-TIMESTAMP and X-VOD-SIGNATURE.
+            Replaces what was set before as a whole. With --auth-key, events carry X-VOD-TIMESTAMP and X-VOD-SIGNATURE. \
+            With --mns-endpoint and --mns-queue-name they are put into a queue: a built-in one where the endpoint is \
+            the server's own address.
 
             Examples:
               towline callback set https://hook.example.com/vod
               towline callback set https://hook.example.com/vod --auth-key Abc123xyz
               towline callback set --url https://example.com/x --events UploadByURLComplete
+              towline callback set --mns-endpoint http://127.0.0.1:8787 --mns-queue-name q
             """
     )
 
@@ -61,14 +65,14 @@ struct CallbackSetCommand: AsyncParsableCommand {
             valueName: "key"))
     var authKey: String?
 
-    @Option(help: ArgumentHelp("HTTP; MNS is for servers that deliver to queues.", valueName: "type"))
-    var type = "HTTP"
+    @Option(help: ArgumentHelp("HTTP or MNS. (default: by the other options)", valueName: "type"))
+    var type: String?
 
-    @Option(help: ArgumentHelp("The URL of the queue service, for MNS.", valueName: "url"))
+    @Option(help: ArgumentHelp("The address of the queue service, such as the server's own.", valueName: "url"))
     var mnsEndpoint: String?
 
-    @Option(help: ArgumentHelp("The name of the queue, for MNS.", valueName: "name"))
-    var mnsQueue: String?
+    @Option(help: ArgumentHelp("The name of the queue that gets the events.", valueName: "name"))
+    var mnsQueueName: String?
 
     @OptionGroup var application: ApplicationOptions
 
@@ -88,24 +92,27 @@ struct CallbackSetCommand: AsyncParsableCommand {
     /// - Throws: `ValidationError` naming the option that is missing or too much.
     func callback() throws -> MessageCallback {
         let types = events.uppercased() == "ALL" ? nil : events.split(separator: ",").map(String.init)
-        switch type.uppercased() {
+        let hasQueue = mnsEndpoint != nil || mnsQueueName != nil
+        switch (type ?? (hasQueue ? "MNS" : "HTTP")).uppercased() {
         case "HTTP":
-            guard mnsEndpoint == nil, mnsQueue == nil else {
-                throw ValidationError("--mns-endpoint and --mns-queue go with --type MNS only.")
+            guard !hasQueue else {
+                throw ValidationError("--mns-endpoint and --mns-queue-name go with --type MNS only.")
             }
             guard address == nil || url == nil else { throw ValidationError("Give the URL once.") }
             guard let url = address ?? url, !url.isEmpty else {
-                throw ValidationError("Give the URL that gets the events.")
+                throw ValidationError(
+                    "Give the URL that gets the events, or --mns-endpoint and --mns-queue-name.")
             }
             return .http(url: url, eventTypes: types, authKey: authKey, appID: application.appID)
         case "MNS":
             guard address == nil, url == nil, authKey == nil else {
-                throw ValidationError("A URL and --auth-key go with --type HTTP only.")
+                throw ValidationError(
+                    "A URL and --auth-key do not go with a queue; --mns-endpoint and --mns-queue-name name it.")
             }
-            guard let mnsEndpoint, let mnsQueue else {
-                throw ValidationError("--type MNS takes --mns-endpoint and --mns-queue.")
+            guard let mnsEndpoint, !mnsEndpoint.isEmpty, let mnsQueueName, !mnsQueueName.isEmpty else {
+                throw ValidationError("A queue takes both --mns-endpoint and --mns-queue-name.")
             }
-            return .queue(named: mnsQueue, endpoint: mnsEndpoint, eventTypes: types, appID: application.appID)
+            return .queue(named: mnsQueueName, endpoint: mnsEndpoint, eventTypes: types, appID: application.appID)
         default:
             throw ValidationError("--type must be HTTP or MNS.")
         }
@@ -157,7 +164,7 @@ struct CallbackDeleteCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try server.vodClient()
-        let wasSet = try await client.getMessageCallback(appID: application.appID)?.callbackURL != nil
+        let wasSet = try await client.getMessageCallback(appID: application.appID) != nil
         _ = try await client.deleteMessageCallback(appID: application.appID)
         let report = CallbackReport(nil, appID: application.appID)
         guard wasSet, !application.json else { return report.print(asJSON: application.json, to: .standard) }

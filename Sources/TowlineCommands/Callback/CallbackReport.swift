@@ -18,7 +18,7 @@ struct CallbackReport: Sendable {
             "callbackType": callback.map { .string($0.callbackType) },
             "callbackUrl": callback?.callbackURL.json,
             "eventTypeList": callback.map { .string($0.eventTypeList) },
-            "authSwitch": callback.map { .string($0.isSigned ? "on" : "off") },
+            "authSwitch": callback.flatMap { $0.queueName == nil ? .string($0.isSigned ? "on" : "off") : nil },
             "authKey": callback?.authKey.json,
             "mnsEndpoint": callback?.queueEndpoint.json,
             "mnsQueueName": callback?.queueName.json,

@@ -77,6 +77,9 @@ struct DeliveryAttemptReport: Sendable {
             lines += Self.marked("  <", head, style: style)
             lines += Self.marked("  <", Self.bodyLines(responseBody), style: style)
             if isBinary { lines.append("  (the body is not UTF-8; --json has its bytes)") }
+        } else if let responseHead, !responseHead.isEmpty {
+            // A built-in queue answers without HTTP.
+            lines += Self.marked("  <", Self.headLines(responseHead), style: style)
         } else {
             lines.append("  no answer")
         }

@@ -9,15 +9,19 @@ struct EndpointsCreateCommand: AsyncParsableCommand {
         discussion: """
             It gets every new event of its account that the filter lets through, whatever callbacks say. With --auth-key \
             its events carry X-VOD-TIMESTAMP and X-VOD-SIGNATURE, with --webhook-secret a webhook-signature that covers \
-            the body; 'generate' makes a secret, which is shown now and never again.
+            the body; 'generate' makes a secret, which is shown now and never again. Messages of a queue carry neither.
 
             Examples:
               towline endpoints create https://example.com/audit --webhook-secret generate
               towline endpoints create https://example.com/app1 --app app-1000000
+              towline endpoints create queue:events
             """
     )
 
-    @Argument(help: ArgumentHelp("The address that gets the events.", valueName: "url"))
+    @Argument(
+        help: ArgumentHelp(
+            "The address that gets the events; queue:NAME for a built-in queue, mns+ENDPOINT/queues/NAME for another's.",
+            valueName: "url"))
     var url: String
 
     @Option(
@@ -44,7 +48,8 @@ struct EndpointsCreateCommand: AsyncParsableCommand {
 
     func validate() throws {
         do throws(HTTPURLError) {
-            _ = try HTTPURL(parsing: url)
+            // The names of queues are the server's to judge.
+            if case .http(let url) = CallbackTarget(text: url) { _ = try HTTPURL(parsing: url) }
         } catch {
             throw ValidationError("<url> '\(TerminalText.clean(url))' is not a URL to call: \(error.reason)")
         }

@@ -23,8 +23,10 @@ struct ForwardAttempt: Sendable, Hashable {
 
 /// Hands events to a local handler as their callback would be sent.
 struct EventForwarder<Time: Clock>: Sendable where Time.Duration == Duration {
+    /// Asks the server for the POST of an event, signed now for a URL; nil for the configured callback's.
+    typealias Composer = @Sendable (_ url: String?) async throws -> SignedEventRequest
+
     let forwarding: ListenPlan.Forwarding
-    let admin: AdminClient
     let handler: HTTPCaller
     let clock: Time
     let patience: ServerPatience<Time>
@@ -36,15 +38,15 @@ struct EventForwarder<Time: Clock>: Sendable where Time.Duration == Duration {
     /// Makes attempts until one is accepted or none is left.
     ///
     /// - Parameters:
-    ///   - event: The event.
+    ///   - compose: Gives the event's request.
     ///   - report: Called after each attempt.
     /// - Returns: The attempts, at least one.
     /// - Throws: ``AdminClientError`` when the server refuses to sign; `CancellationError`.
-    func forward(_ event: String, report: (ForwardAttempt) -> Void) async throws -> [ForwardAttempt] {
+    func forward(_ compose: Composer, report: (ForwardAttempt) -> Void) async throws -> [ForwardAttempt] {
         var attempts: [ForwardAttempt] = []
         for number in 1...forwarding.attempts {
             if number > 1 { try await clock.sleep(for: Self.pause) }
-            let request = try await patience.waiting { try await signedRequest(of: event) }
+            let request = try await patience.waiting { try await signedRequest(compose) }
             let attempt = try await post(request, number: number)
             attempts.append(attempt)
             report(attempt)
@@ -54,12 +56,12 @@ struct EventForwarder<Time: Clock>: Sendable where Time.Duration == Duration {
     }
 
     /// The POST, signed for the URL that was asked for, the configured callback's, or the forward URL.
-    private func signedRequest(of event: String) async throws -> SignedEventRequest {
-        if let url = forwarding.signAs { return try await admin.request(of: event, signedFor: url) }
+    private func signedRequest(_ compose: Composer) async throws -> SignedEventRequest {
+        if let url = forwarding.signAs { return try await compose(url) }
         do {
-            return try await admin.request(of: event, signedFor: nil)
+            return try await compose(nil)
         } catch let error as AdminClientError where error.status == 400 {
-            return try await admin.request(of: event, signedFor: forwarding.typedURL)
+            return try await compose(forwarding.typedURL)
         }
     }
 

@@ -21,8 +21,13 @@ package struct ListenCommand: AsyncParsableCommand {
             of the configured callback, or the forward URL where none is configured. An event that no attempt brought is \
             told on stderr and left behind, or ends the command with --stop-on-failure.
 
-            With --json each line is an event as the admin API shows it, with the attempts under 'forward' where it was \
-            forwarded.
+            With --queue the events are received from a built-in queue, as an MNS client would, in place of the server's \
+            list. A message is deleted after it was printed, or after the handler accepted it with --forward; any other, \
+            and what was under way when the command was killed, comes again after its visibility timeout. --once counts \
+            deleted messages.
+
+            With --json each line is an event as the admin API shows it, or a message with the event under 'event', with \
+            the attempts under 'forward' where it was forwarded.
 
             A server that goes away is waited for. Ctrl-C ends the command with code 0. Exit code 1 if an event was not \
             brought with --stop-on-failure or the server refuses, 2 for wrong usage, 3 if no server answers at the start.
@@ -32,11 +37,15 @@ package struct ListenCommand: AsyncParsableCommand {
               towline listen --forward http://127.0.0.1:9000/events
               towline listen --from beginning --name audit --json
               towline listen --forward http://localhost:9000/ --once 2 --stop-on-failure
+              towline listen --queue events --forward http://127.0.0.1:9000/events
             """
     )
 
     @Option(help: ArgumentHelp("Send each event to this URL.", valueName: "url"))
     var forward: String?
+
+    @Option(help: ArgumentHelp("Receive from this built-in queue.", valueName: "queue"))
+    var queue: String?
 
     @Option(
         help: ArgumentHelp(
@@ -49,7 +58,8 @@ package struct ListenCommand: AsyncParsableCommand {
             "Where a new listener begins: now, beginning, or after an event. (default: now)", valueName: "place"))
     var from: String?
 
-    @Option(help: ArgumentHelp("Only events of this account; for a new listener.", valueName: "account"))
+    @Option(
+        help: ArgumentHelp("Only events of this account, for a new listener; or the queue's.", valueName: "account"))
     var account: String?
 
     @Option(
@@ -81,10 +91,18 @@ package struct ListenCommand: AsyncParsableCommand {
     package func validate() throws { _ = try plan(host: "") }
 
     package func run() async throws {
-        let run = ListenRun(
-            plan: try plan(host: Self.hostName()), admin: try server.adminClient(),
-            handler: .connectingAnew(timeout: .seconds(5)), console: .standard, clock: ContinuousClock())
-        try await run.run()
+        let plan = try plan(host: Self.hostName())
+        let admin = try server.adminClient()
+        let handler = HTTPCaller.connectingAnew(timeout: .seconds(5))
+        if let queue = plan.queue {
+            try await QueueListenRun(
+                plan: plan, queue: queue, admin: admin, handler: handler, console: .standard, clock: ContinuousClock()
+            ).run()
+        } else {
+            try await ListenRun(
+                plan: plan, admin: admin, handler: handler, console: .standard, clock: ContinuousClock()
+            ).run()
+        }
     }
 
     /// What the options describe.
@@ -106,6 +124,7 @@ package struct ListenCommand: AsyncParsableCommand {
         }
         if let account, account.isEmpty { throw ValidationError("--account must not be empty.") }
         plan.account = account
+        plan.queue = try reference()
         let types: [EventType] = try Choice.list(type).map { try Choice.value($0, "--type") }
         plan.types = Set(types.map(\.rawValue))
         plan.forwarding = try forwarding()
@@ -113,6 +132,15 @@ package struct ListenCommand: AsyncParsableCommand {
         plan.limit = once
         plan.isJSON = json
         return plan
+    }
+
+    private func reference() throws -> QueueReference? {
+        guard let queue else { return nil }
+        guard name == nil, from == nil, type.isEmpty else {
+            throw ValidationError("--name, --from and --type do not go with --queue.")
+        }
+        try QueueTargetOptions.check(queue, "--queue")
+        return QueueReference(name: queue, account: account)
     }
 
     private func forwarding() throws -> ListenPlan.Forwarding? {

@@ -17,6 +17,8 @@ struct ListenPlan: Sendable, Hashable {
         var isStoppingOnFailure = false
     }
 
+    /// The queue that messages are received from; nil for a listener's events.
+    var queue: QueueReference?
     /// The listener: 1 to 64 letters, digits, `-`, `.` and `_`.
     var name: String
     /// Where a new listener begins: `now`, `beginning` or the event before.

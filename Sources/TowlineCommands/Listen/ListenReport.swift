@@ -20,6 +20,19 @@ enum ListenReport {
         return "  " + (attempt.isSuccess ? style.green(text) : style.red(text))
     }
 
+    /// A line for a message: that of its event, or its id with the beginning of its body where it holds none.
+    static func line(of message: AdminMessage, style: Style) -> String {
+        if let event = message.event { return line(of: event, style: style) }
+        let text = TerminalText.fit(TerminalText.clean(message.text), lineLimit)
+        return TerminalText.clean("\(message.enqueuedAt) message \(message.id) \(text)")
+    }
+
+    /// A message as the admin API shows it, with its event beside its members.
+    static func json(of message: AdminMessage) -> JSONValue {
+        guard case .object(let members) = message.json, let event = message.event else { return message.json }
+        return .object(members + [.init("event", event.body)])
+    }
+
     /// The event as the admin API shows it, with the attempts beside its members.
     static func json(of event: JSONValue, attempts: [ForwardAttempt], to url: String) -> JSONValue {
         guard case .object(let members) = event else { return event }
@@ -42,8 +55,13 @@ enum ListenReport {
 
     /// Such as `evt_1 (UploadByURLComplete of job b7) after 3 attempts, the last with the answer 500`.
     static func undelivered(_ event: AdminEvent, attempts: [ForwardAttempt]) -> String {
+        undelivered("\(event.id) (\(event.type) of job \(event.job))", attempts: attempts)
+    }
+
+    /// The same for anything that has a name.
+    static func undelivered(_ name: String, attempts: [ForwardAttempt]) -> String {
         let count = "\(attempts.count) attempt\(attempts.count == 1 ? "" : "s")"
         let last = attempts.last.map { ", the last with \($0.result)" } ?? ""
-        return "\(event.id) (\(event.type) of job \(event.job)) after \(count)\(last)"
+        return "\(name) after \(count)\(last)"
     }
 }

@@ -130,8 +130,11 @@ struct ListenRun<Time: Clock>: Sendable where Time.Duration == Duration {
         var attempts: [ForwardAttempt] = []
         if let forwarding = plan.forwarding {
             let forwarder = EventForwarder(
-                forwarding: forwarding, admin: admin, handler: handler, clock: clock, patience: patience)
-            attempts = try await forwarder.forward(event.id) { attempt in
+                forwarding: forwarding, handler: handler, clock: clock, patience: patience)
+            let compose: EventForwarder<Time>.Composer = { [admin] url in
+                try await admin.request(of: event.id, signedFor: url)
+            }
+            attempts = try await forwarder.forward(compose) { attempt in
                 if !plan.isJSON { console.print(ListenReport.line(of: attempt, style: console.style)) }
             }
         }

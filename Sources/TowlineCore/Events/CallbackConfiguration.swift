@@ -35,14 +35,6 @@ package enum CallbackTarget: Sendable, Hashable {
     private static let remotePath = "/queues/"
 }
 
-/// How an event's bytes stand in a queue's message (`queue.body-encoding`).
-package enum EventBodyEncoding: String, Sendable, Hashable, CaseIterable {
-    /// Base64, as the official consumers decode by default.
-    case base64
-    /// The bytes of the event as they are.
-    case plain
-}
-
 /// What `SetMessageCallback` stored for one account and application (vod-api.md section 4).
 package struct CallbackConfiguration: Sendable, Hashable {
     package var account: AccountID
@@ -90,7 +82,11 @@ package struct CallbackConfiguration: Sendable, Hashable {
     package var target: CallbackTarget? {
         guard callbackType.uppercased() == "MNS" else { return callbackURL.isEmpty ? nil : .http(url: callbackURL) }
         guard !mnsQueueName.isEmpty else { return nil }
-        return isOwnQueue ? .queue(name: mnsQueueName) : .remoteQueue(endpoint: mnsEndpoint, name: mnsQueueName)
+        guard !isOwnQueue else { return .queue(name: mnsQueueName) }
+        // Endpoints are written with a slash at their end and without: the same queue is one target.
+        var endpoint = mnsEndpoint[...]
+        while endpoint.hasSuffix("/") { endpoint.removeLast() }
+        return .remoteQueue(endpoint: String(endpoint), name: mnsQueueName)
     }
 
     /// The key that signs callbacks now, nil while signing is off.

@@ -138,6 +138,26 @@ extension Settings {
         }
     }
 
+    /// The settings `queue.*`.
+    package struct Queue: Sendable, Equatable {
+        /// An access key for queues of other servers.
+        package struct RemoteKey: Sendable, Equatable {
+            /// Its public part.
+            package var id: String
+            /// Its secret.
+            package var secret: Secret
+        }
+
+        /// How an event stands in a message.
+        package var bodyEncoding: EventBodyEncoding
+        /// Whether a missing queue that a callback names is made.
+        package var createsMissing: Bool
+        /// Receives that may wait at once.
+        package var maxWaitingReceives: Int
+        /// `nil` when events may only go into built-in queues.
+        package var remoteKey: RemoteKey?
+    }
+
     /// The settings `limits.*`: calls a second for each account, 0 for no limit.
     package struct Limits: Sendable, Equatable {
         /// Of `UploadMediaByURL`.

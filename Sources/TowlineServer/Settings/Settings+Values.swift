@@ -21,6 +21,7 @@ extension Settings {
             pull: Pull(values),
             net: Net(values),
             delivery: Delivery(values),
+            queue: try Queue(values),
             limits: Limits(values),
             log: Log(level: values.choice("log.level"), format: values.choice("log.format"))
         )
@@ -139,6 +140,30 @@ extension Settings.Delivery {
             breakerMaxPause: values.duration("delivery.breaker-max-pause-seconds"),
             disableAfter: .seconds(values.integer("delivery.disable-after-hours") * 3600),
             logRetention: .seconds(values.integer("delivery.log-retention-days") * 86_400))
+    }
+}
+
+extension Settings.Queue {
+    fileprivate init(_ values: SettingsValues) throws(SettingsError) {
+        self.init(
+            bodyEncoding: values.choice("queue.body-encoding"),
+            createsMissing: values.flag("queue.create-missing"),
+            maxWaitingReceives: values.integer("queue.max-waiting-receives"),
+            remoteKey: try Self.remoteKey(values))
+    }
+
+    private static func remoteKey(_ values: SettingsValues) throws(SettingsError) -> RemoteKey? {
+        switch (values.text("queue.remote-access-key-id"), values.text("queue.remote-access-key-secret")) {
+        case (nil, nil):
+            return nil
+        case (let id?, let secret?):
+            return RemoteKey(id: id, secret: Settings.Secret(secret))
+        case (let id, _):
+            let (missing, present) = id == nil ? ("id", "secret") : ("secret", "id")
+            throw SettingsError(
+                .conflict, key: "queue.remote-access-key-\(missing)",
+                "queue.remote-access-key-\(missing) must be set when queue.remote-access-key-\(present) is")
+        }
     }
 }
 

@@ -85,6 +85,8 @@ package struct Settings: Sendable, Equatable {
     package var net: Net
     /// How callbacks are brought.
     package var delivery: Delivery
+    /// How the built-in queues work, and how events get into queues.
+    package var queue: Queue
     /// Calls a second for each account.
     package var limits: Limits
     /// What is logged.

@@ -113,6 +113,7 @@ package enum SettingsDocument {
         case "pull": "Pulls"
         case "net": "Outgoing connections"
         case "delivery": "Callbacks"
+        case "queue": "Queues"
         case "limits": "Rate limits"
         default: "Logs"
         }

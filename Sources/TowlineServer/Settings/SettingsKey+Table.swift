@@ -3,7 +3,8 @@ import TowlineCore
 extension SettingsKey {
     /// Every setting, in the order in which documents list them; settings of one group stand together.
     package static let table: [SettingsKey] =
-        apiKeys + adminKeys + storageKeys + nodeKeys + pullKeys + netKeys + deliveryKeys + limitKeys + logKeys
+        apiKeys + adminKeys + storageKeys + nodeKeys + pullKeys + netKeys + deliveryKeys + queueKeys + limitKeys
+        + logKeys
 
     /// Finds a setting by its name.
     ///
@@ -16,11 +17,11 @@ extension SettingsKey {
     private static let apiKeys: [SettingsKey] = [
         SettingsKey(
             "api.listen", .listen, default: "127.0.0.1:8787",
-            "Where the VOD actions are served, at `/`; port 0 takes a free one."
+            "Where the VOD actions are served, at `/`, and the queues, at `/queues`; port 0 takes a free one."
         ),
         SettingsKey(
             "api.public-url", .webURL, default: .derived("`http://` or, with TLS, `https://` and `api.listen`"),
-            "What `FileUrl` and `Location` are built from, and what counts as Towline's own address."
+            "What `FileUrl`, `QueueURL` and `Location` are built from, and what counts as Towline's own address."
         ),
         SettingsKey(
             "api.tls-certificate", .path, default: .unset,
@@ -40,11 +41,12 @@ extension SettingsKey {
         ),
         SettingsKey(
             "api.request-timeout-seconds", .seconds(1...600), default: "30",
-            "How long a request may take to arrive, from its first line to the end of its body."
+            "How long a request may take to arrive, from its first line to the end of its body; also how long a new "
+                + "connection may wait for its first."
         ),
         SettingsKey(
-            "api.idle-timeout-seconds", .seconds(1...3_600), default: "60",
-            "How long a connection may stay open without a request; also how long the first request may take to begin."
+            "api.idle-timeout-seconds", .seconds(1...3_600), default: "600",
+            "How long a connection may stay open without a request; some queue clients do not notice when it is closed."
         ),
     ]
 
@@ -189,11 +191,11 @@ extension SettingsKey {
             "Longest time that one callback attempt may take."
         ),
         SettingsKey(
-            "delivery.concurrency", .integer(1...10_000), default: "64",
+            "delivery.concurrency", .integer(1...10_000), default: "256",
             "Callback attempts at once on this node."
         ),
         SettingsKey(
-            "delivery.per-endpoint", .integer(1...10_000), default: "8",
+            "delivery.per-endpoint", .integer(1...10_000), default: "16",
             "Callback attempts at once against one endpoint, unless the endpoint has a number of its own."
         ),
         SettingsKey(
@@ -236,6 +238,30 @@ extension SettingsKey {
         SettingsKey(
             "delivery.log-retention-days", .integer(1...3650), default: "30",
             "How long the attempts of ended deliveries stay in the log; events and deliveries stay."
+        ),
+    ]
+
+    private static let queueKeys: [SettingsKey] = [
+        SettingsKey(
+            "queue.body-encoding", .choice(EventBodyEncoding.allCases.map(\.rawValue)), default: "base64",
+            "How an event stands in a queue's message; the official consumers decode Base64 by default."
+        ),
+        SettingsKey(
+            "queue.create-missing", .boolean, default: "false", dev: "true",
+            "Whether a built-in queue that a callback names is made when it does not exist; otherwise that is an error."
+        ),
+        SettingsKey(
+            "queue.max-waiting-receives", .integer(1...1_000_000), default: "10000",
+            "Receives that may wait for a message at once on this node; one more is answered at once, as if its time "
+                + "were over."
+        ),
+        SettingsKey(
+            "queue.remote-access-key-id", .token, default: .unset,
+            "Access key for queues of other servers that callbacks name; goes with `queue.remote-access-key-secret`."
+        ),
+        SettingsKey(
+            "queue.remote-access-key-secret", .token, default: .unset, isSecret: true,
+            "Secret of `queue.remote-access-key-id`."
         ),
     ]
 

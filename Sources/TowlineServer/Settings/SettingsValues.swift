@@ -22,6 +22,12 @@ struct SettingsValues: Sendable {
         return number
     }
 
+    /// A switch.
+    func flag(_ name: String) -> Bool {
+        guard case .boolean(let isOn) = self[name] else { mismatch(name) }
+        return isOn
+    }
+
     /// A time.
     func duration(_ name: String) -> Duration {
         guard case .duration(let duration) = self[name] else { mismatch(name) }

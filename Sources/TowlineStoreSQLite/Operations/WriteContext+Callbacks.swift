@@ -5,7 +5,8 @@ import TowlineStore
 enum CallbackRows {
     static let find = SQL(
         """
-        SELECT callback_type, callback_url, event_types, auth_switch, sealed_auth_key
+        SELECT callback_type, callback_url, event_types, auth_switch, sealed_auth_key, mns_endpoint, mns_queue_name,
+          is_own_queue
         FROM callbacks WHERE account_id = ? AND app = ?
         """)
 
@@ -23,6 +24,9 @@ enum CallbackRows {
             configuration.eventTypeList = row.text(2)
             configuration.authSwitch = row.text(3)
             configuration.authKey = try secretBox.open(row.blob(4), for: purpose(account: account, app: app))
+            configuration.mnsEndpoint = row.text(5)
+            configuration.mnsQueueName = row.text(6)
+            configuration.isOwnQueue = row.integer(7) != 0
             return configuration
         }
     }
@@ -42,7 +46,8 @@ extension WriteContext {
         try connection.run(
             Self.replaceCallback, .text(configuration.account.description), .text(configuration.app.description),
             .text(configuration.callbackType), .text(configuration.callbackURL), .text(configuration.eventTypeList),
-            .text(configuration.authSwitch), .blob(sealedKey), .time(now))
+            .text(configuration.authSwitch), .blob(sealedKey), .time(now), .text(configuration.mnsEndpoint),
+            .text(configuration.mnsQueueName), .integer(configuration.isOwnQueue ? 1 : 0))
         callbacks.forget(.init(account: configuration.account, app: configuration.app))
         if let target = configuration.target {
             _ = try callbackEndpoint(account: configuration.account, url: target.text)
@@ -59,8 +64,9 @@ extension WriteContext {
     private static let replaceCallback = SQL(
         """
         INSERT OR REPLACE INTO callbacks (
-          account_id, app, callback_type, callback_url, event_types, auth_switch, sealed_auth_key, changed_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+          account_id, app, callback_type, callback_url, event_types, auth_switch, sealed_auth_key, changed_at,
+          mns_endpoint, mns_queue_name, is_own_queue)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     private static let removeCallback = SQL("DELETE FROM callbacks WHERE account_id = ? AND app = ?")
 }

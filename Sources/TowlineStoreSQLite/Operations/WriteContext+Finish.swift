@@ -102,11 +102,11 @@ extension WriteContext {
                 let gates =
                     type == .uploadByURLComplete && outcome.state(callbackOpen: true) == .stored
                     && !endpoint.health.isDisabled
-                try insertDelivery(of: event, to: endpoint, origin: .event, gatedJob: gates ? run.seq : nil)
-                callbackOpen = callbackOpen || gates
+                let isOpen = try send(event, body: body, to: endpoint, gatedJob: gates ? run.seq : nil)
+                callbackOpen = callbackOpen || (gates && isOpen)
             }
             for subscription in subscriptions where subscription.options.includes(type, app: run.job.app) {
-                try insertDelivery(of: event, to: subscription, origin: .event)
+                _ = try send(event, body: body, to: subscription)
             }
         }
         let state = outcome.state(callbackOpen: callbackOpen)
@@ -120,6 +120,17 @@ extension WriteContext {
             FinishSQL.end, .integer(run.seq), .integer(run.job.run), .integer(state.number),
             .text(failure?.code.rawValue), .text(failure?.message), .integer(received), .integer(total), .time(now))
         effects.countJob(from: run.job.state, to: state)
+    }
+
+    /// Sends a new event on its way: into a built-in queue at once, anywhere else as a delivery that waits.
+    ///
+    /// - Returns: Whether the delivery is open.
+    private func send(
+        _ event: Int64, body: [UInt8], to endpoint: StoredEndpoint, gatedJob: Int64? = nil
+    ) throws -> Bool {
+        if try putIntoQueue(event, body: body, of: endpoint) { return false }
+        try insertDelivery(of: event, to: endpoint, origin: .event, gatedJob: gatedJob)
+        return true
     }
 
     private func insertEvent(_ type: EventType, body: [UInt8], of job: Job) throws -> Int64 {

@@ -110,6 +110,7 @@ final class GroupWriter {
                 results.append(.failure(refusal))
             }
         }
+        try context.settleQueues(&effects)
         // A group that changed nothing, as a claim that found nothing, commits without touching the disk.
         if connection.totalChanges != start { try context.finishGroup(effects) }
         do {

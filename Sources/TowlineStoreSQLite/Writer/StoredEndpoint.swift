@@ -1,4 +1,5 @@
 import TowlineCore
+import TowlineQueue
 import TowlineStore
 
 /// An endpoint as the writer sees it, with its keys opened.
@@ -11,8 +12,10 @@ final class StoredEndpoint {
     let id: EndpointID
     let kind: EndpointKind
     let account: AccountID
-    /// Byte for byte.
+    /// ``CallbackTarget/text``: a URL byte for byte, or a queue.
     let url: String
+    /// The built-in queue that it is; nil for all others.
+    let queue: QueueAddress?
     let createdAt: Timestamp
     var options: EndpointOptions
     var health: EndpointHealth
@@ -33,6 +36,7 @@ final class StoredEndpoint {
         kind = try EndpointKind(number: row.int(2))
         account = AccountID(row.text(3))
         url = row.text(4)
+        queue = StoredEndpoint.queue(account: account, target: CallbackTarget(text: url))
         options = try EndpointRows.options(row)
         health = EndpointRows.health(row)
         createdAt = row.time(18)
@@ -40,6 +44,12 @@ final class StoredEndpoint {
         authKey = try EndpointRows.authKey(row, id: id, secretBox: secretBox)
         secrets = try EndpointRows.secrets(row, id: id, secretBox: secretBox)
         tending = row.optionalBlob(24).map { TendingMark($0) }
+    }
+
+    /// The built-in queue of a target; nil for other targets, and for a name that no queue can have.
+    private static func queue(account: AccountID, target: CallbackTarget) -> QueueAddress? {
+        guard case .queue(let text) = target, let name = try? QueueName(text) else { return nil }
+        return QueueAddress(account: account, name: name)
     }
 
     /// Whether nothing is sent to it.

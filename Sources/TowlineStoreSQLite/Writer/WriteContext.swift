@@ -9,6 +9,8 @@ final class WriteContext {
     let composer: EventComposer
     let deliveryPolicy: DeliveryPolicy.Name
     let healthRule: EndpointHealthRule
+    let eventBodyEncoding: EventBodyEncoding
+    let createsMissingQueues: Bool
     let sessionLifetime: Duration
     let secretBox: SecretBox
     /// The moment of the operation at hand.
@@ -21,17 +23,24 @@ final class WriteContext {
     let running = RunningDeliveries()
     /// Replays whose deliveries the operation at hand has ended.
     var replayEnds = ReplayEnds()
+    /// What is known about the built-in queues.
+    let queues: QueueBook
 
     private let clock: any StoreClock
     private var random: any RandomNumberGenerator
 
     /// A context for a connection.
-    init(connection: SQLConnection, configuration: SQLiteStoreConfiguration, clock: any StoreClock) {
+    init(
+        connection: SQLConnection, configuration: SQLiteStoreConfiguration, clock: any StoreClock,
+        desk: MessageDesk
+    ) {
         self.connection = connection
         self.clock = clock
         composer = configuration.composer
         deliveryPolicy = configuration.deliveryPolicy
         healthRule = configuration.healthRule
+        eventBodyEncoding = configuration.eventBodyEncoding
+        createsMissingQueues = configuration.createMissingQueues
         sessionLifetime = configuration.sessionLifetime
         secretBox = configuration.secretBox
         random = configuration.random
@@ -39,6 +48,7 @@ final class WriteContext {
         lanes = LaneBook()
         callbacks = CallbackCache()
         endpoints = EndpointBook()
+        queues = QueueBook(desk: desk)
     }
 
     /// Runs one operation and returns its result with what it leaves to be done.
@@ -61,16 +71,27 @@ final class WriteContext {
         callbacks.forget()
         endpoints.forget()
         running.forget()
+        queues.forget()
     }
 
     /// A new identifier of the current moment.
     func newID<ID: TimeOrderedID>(_ type: ID.Type = ID.self) -> ID { ID(at: now, using: &random) }
+
+    /// Gives messages of the group to those who wait for them; the step before ``finishGroup(_:)``.
+    func settleQueues(_ effects: inout WriteEffects) throws {
+        guard !effects.queues.isEmpty else { return }
+        now = clock.now()
+        self.effects = WriteEffects()
+        try serveWaiters(of: effects.queues)
+        effects.merge(self.effects)
+    }
 
     /// Writes the counters and the clock's floor; the last step before a commit.
     func finishGroup(_ effects: WriteEffects) throws {
         for slot in 0..<16 where effects.counts[slot] != 0 {
             try connection.run(Self.addToCounter, .integer(effects.counts[slot]), .integer(slot))
         }
+        for effect in effects.queues where effect.counts != .zero { try count(effect) }
         try raiseFloor()
     }
 

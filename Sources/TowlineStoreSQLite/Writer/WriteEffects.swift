@@ -9,6 +9,10 @@ struct WriteEffects {
     private var topics: UInt32 = 0
     /// Leases that were taken from running attempts.
     private(set) var revoked: [LeaseToken] = []
+    /// What has changed in queues, one entry for each queue.
+    private(set) var queues: [QueueEffect] = []
+    /// What to do after the commit for those who wait for messages.
+    private var afterCommit: [@Sendable () -> Void] = []
 
     /// Nothing to do.
     init() {}
@@ -29,6 +33,20 @@ struct WriteEffects {
         counts[8 + new.number] += 1
     }
 
+    /// Notes a change in a queue.
+    mutating func changeQueue(_ queue: Int64, _ change: (inout QueueEffect) -> Void) {
+        if let index = queues.lastIndex(where: { $0.queue == queue }) {
+            change(&queues[index])
+        } else {
+            var effect = QueueEffect(queue: queue)
+            change(&effect)
+            queues.append(effect)
+        }
+    }
+
+    /// Does something after the commit, before the callers of the group are told.
+    mutating func afterCommit(_ action: @escaping @Sendable () -> Void) { afterCommit.append(action) }
+
     /// Wakes listeners after the commit.
     mutating func signal(_ topic: StoreTopic) { topics |= 1 << topic.bit }
 
@@ -40,12 +58,15 @@ struct WriteEffects {
         counts &+= other.counts
         topics |= other.topics
         if !other.revoked.isEmpty { revoked.append(contentsOf: other.revoked) }
+        for effect in other.queues { changeQueue(effect.queue) { $0.merge(effect) } }
+        if !other.afterCommit.isEmpty { afterCommit.append(contentsOf: other.afterCommit) }
     }
 
     /// Sends what waits for the commit.
     func send(through signals: StoreSignals) {
         for topic in StoreTopic.allCases where topics & 1 << topic.bit != 0 { signals.send(topic) }
         for lease in revoked { signals.sendRevoked(lease) }
+        for action in afterCommit { action() }
     }
 }
 

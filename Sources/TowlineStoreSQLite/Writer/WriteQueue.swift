@@ -7,15 +7,17 @@ enum WriteClass: Int, CaseIterable {
     case accept
     case complete
     case delivery
+    /// Messages of the built-in queues.
+    case queue
     /// Work that nobody waits for; never more than its share of a group.
     case bulk
 
     /// The part of a group in hundredths.
     var share: Int {
         switch self {
-        case .accept, .complete: 32
-        case .delivery: 24
-        case .bulk: 12
+        case .accept, .complete: 26
+        case .delivery, .queue: 19
+        case .bulk: 10
         }
     }
 }

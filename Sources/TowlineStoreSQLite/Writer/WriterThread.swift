@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import Logging
 import TowlineCore
+import TowlineQueue
 import TowlineStore
 
 /// The life of the writer's thread: it takes the lock, opens the file, recovers, writes until it is told to stop, and
@@ -21,7 +22,7 @@ enum WriterThread {
     ) {
         let thread = Thread {
             Thread.current.name = "towline-store"
-            let shared = WriterShared()
+            let shared = WriterShared(configuration: configuration)
             do {
                 let lock = try StoreLock(path: configuration.lockPath)
                 defer { lock.release() }
@@ -93,13 +94,16 @@ enum WriterThread {
             connection.takeOverCheckpoints()
             defer { connection.endCheckpoints() }
             let clock = FlooredClock(configuration.clock, floor: try floor(connection))
-            let context = WriteContext(connection: connection, configuration: configuration, clock: clock)
+            let context = WriteContext(
+                connection: connection, configuration: configuration, clock: clock, desk: shared.desk)
             try recover(context, logger: logger)
             let writer = GroupWriter(
                 context: context, queue: shared.queue, signals: shared.signals, configuration: configuration,
                 logger: logger)
             opened(SQLiteStore(configuration: configuration, clock: clock, pool: pool, shared: shared))
             writer.run()
+            // After a fault, too: nobody is served any more.
+            shared.desk.waiters.close()
         }
     }
 
@@ -133,7 +137,15 @@ enum WriterThread {
 
 /// What the writer's thread and the store's callers share.
 struct WriterShared: Sendable {
-    let queue = WriteQueue()
+    let queue: WriteQueue
     let signals = StoreSignals()
     let ending = WriterEnding()
+    let desk: MessageDesk
+
+    /// What a new thread shares.
+    init(configuration: SQLiteStoreConfiguration) {
+        queue = WriteQueue()
+        desk = MessageDesk(
+            queue: queue, clock: configuration.waitClock, limit: max(0, configuration.maxWaitingReceives))
+    }
 }

@@ -11,13 +11,21 @@ package struct TestStore: Sendable {
     package let folder: TemporaryFolder
 
     /// Opens a fresh store.
-    package init(policy: DeliveryPolicy.Name = .exact) async throws {
+    ///
+    /// - Parameters:
+    ///   - policy: The policy of new deliveries.
+    ///   - configure: Changes anything else before the store is opened.
+    /// - Throws: What opening throws.
+    package init(
+        policy: DeliveryPolicy.Name = .exact, configure: (inout SQLiteStoreConfiguration) -> Void = { _ in }
+    ) async throws {
         folder = try TemporaryFolder()
         var configuration = SQLiteStoreConfiguration(
             path: folder.path + "/towline.db", lockPath: folder.path + "/towline.db.lock",
             secretBox: try SecretBox(key: [UInt8](repeating: 7, count: 32)),
             composer: EventComposer(publicURL: "http://127.0.0.1:8787"))
         configuration.deliveryPolicy = policy
+        configure(&configuration)
         store = try await SQLiteStore.open(configuration, logger: .silent)
     }
 
@@ -30,6 +38,17 @@ package struct TestStore: Sendable {
             configuration.authSwitch = "on"
             configuration.authKey = authKey
         }
+        try await store.setCallback(configuration, nonce: nil)
+    }
+
+    /// Sends every event of the default application into a built-in queue, which may be missing.
+    package func setCallback(queue: String) async throws {
+        var configuration = CallbackConfiguration(account: .standard, app: .standard)
+        configuration.callbackType = "MNS"
+        configuration.mnsEndpoint = "http://127.0.0.1:8787"
+        configuration.mnsQueueName = queue
+        configuration.isOwnQueue = true
+        configuration.eventTypeList = "ALL"
         try await store.setCallback(configuration, nonce: nil)
     }
 

@@ -44,6 +44,9 @@ extension StoreSuite {
             configuration.eventTypeList = "UploadByURLComplete, FileUploadComplete"
             configuration.authSwitch = "On"
             configuration.authKey = "k\"ey'"
+            configuration.mnsEndpoint = "http://1000.mns.cn-shanghai.example.com/?é= "
+            configuration.mnsQueueName = "Orders-1"
+            configuration.isOwnQueue = true
             try await trial.store.setCallback(configuration, nonce: nil)
             func stored(_ app: AppID = AppID("app-7")) async throws -> CallbackConfiguration? {
                 try await trial.store.callback(account: trial.account, app: app)
@@ -52,6 +55,8 @@ extension StoreSuite {
             try expectEqual(try await stored(.standard), nil, "another application's configuration")
             configuration.authKey = ""
             configuration.callbackURL = ""
+            configuration.isOwnQueue = false
+            configuration.mnsQueueName = ""
             try await trial.store.setCallback(configuration, nonce: nil)
             try expectEqual(try await stored(), configuration, "the replaced configuration")
             try await trial.store.deleteCallback(account: trial.account, app: configuration.app, nonce: nil)

@@ -1,13 +1,11 @@
 """The official SDKs, each in a process of its own virtual environment."""
 
-import json
 import os
-import selectors
-import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .server import KEY_ID, KEY_SECRET, ROOT, clean_environment, dying_with_parent
+from .driven import Driven
+from .server import KEY_ID, KEY_SECRET, ROOT
 from .waiting import eventually
 
 # name: (virtual environment, driver, request signature)
@@ -41,48 +39,26 @@ class SDKError(Exception):
         self.data = fields["data"]
 
 
-class SDK:
+class SDK(Driven):
     """One SDK's process, used for many calls."""
 
     def __init__(self, name):
         venv, driver, self.signature = CLIENTS[name]
-        self.name = name
         python = venv_python(venv)
         if not python.exists():
             raise RuntimeError(f"{python} is missing: run scripts/setup-venvs.sh")
-        self.process = subprocess.Popen(
-            dying_with_parent([str(python), "-W", "ignore", str(_DRIVER), driver]), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment(), text=True,
-        )
+        super().__init__(name, [python, "-W", "ignore", _DRIVER, driver])
 
     def call(self, api, action, params, *, key=KEY_ID, secret=KEY_SECRET, clock=0, timeout=60):
         """The body of the SDK's response as its own model gives it; raises SDKError."""
-        request = {
+        self.begin({
             "api": urlsplit(api).netloc, "key": key, "secret": secret, "clock": clock, "action": action,
             "params": params,
-        }
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            if not selector.select(timeout):
-                raise AssertionError(f"{self.name} did not answer {action} within {timeout} s")
-        line = self.process.stdout.readline()
-        if not line:
-            raise AssertionError(f"the process of {self.name} ended with {self.process.wait(10)}")
-        answer = json.loads(line)
+        })
+        answer = self.finish(action, timeout)
         if "error" in answer:
             raise SDKError(answer["error"])
         return answer["ok"]
-
-    def stop(self):
-        self.process.stdin.close()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(10)
-        self.process.stdout.close()
 
 
 class Client:

@@ -14,7 +14,7 @@ struct SettingsKeyTests {
             ("api.max-target-bytes", "512 KiB", nil),
             ("api.max-body-bytes", "2 MiB", nil),
             ("api.request-timeout-seconds", "30", nil),
-            ("api.idle-timeout-seconds", "60", nil),
+            ("api.idle-timeout-seconds", "600", nil),
             ("admin.listen", "127.0.0.1:8788", nil),
             ("admin.token", .unset, nil),
             ("data.dir", "./towline-data", .derived("a temporary folder, removed at exit")),
@@ -45,8 +45,8 @@ struct SettingsKeyTests {
             ("net.ca-file", .unset, nil),
             ("delivery.policy", "durable", "exact"),
             ("delivery.timeout-seconds", "5", nil),
-            ("delivery.concurrency", "64", nil),
-            ("delivery.per-endpoint", "8", nil),
+            ("delivery.concurrency", "256", nil),
+            ("delivery.per-endpoint", "16", nil),
             ("delivery.per-endpoint-per-second", "0", nil),
             ("delivery.schedule", "5,30,120,600,1800,3600,7200,18000,36000,72000,136800", nil),
             ("delivery.max-retry-after-seconds", "3600", nil),
@@ -56,6 +56,11 @@ struct SettingsKeyTests {
             ("delivery.breaker-max-pause-seconds", "300", nil),
             ("delivery.disable-after-hours", "120", nil),
             ("delivery.log-retention-days", "30", nil),
+            ("queue.body-encoding", "base64", nil),
+            ("queue.create-missing", "false", "true"),
+            ("queue.max-waiting-receives", "10000", nil),
+            ("queue.remote-access-key-id", .unset, nil),
+            ("queue.remote-access-key-secret", .unset, nil),
             ("limits.upload-media-by-url-per-second", "100", "0"),
             ("limits.get-url-upload-infos-per-second", "100", "0"),
             ("limits.cancel-url-upload-jobs-per-second", "50", "0"),
@@ -105,15 +110,16 @@ struct SettingsKeyTests {
         }
     }
 
-    @Test("marks the admin token, and nothing else, as secret")
+    @Test("marks the admin token and the secret of remote queues, and nothing else, as secret")
     func secrets() {
-        #expect(SettingsKey.table.filter(\.isSecret).map(\.name) == ["admin.token"])
+        #expect(SettingsKey.table.filter(\.isSecret).map(\.name) == ["admin.token", "queue.remote-access-key-secret"])
     }
 
     @Test("has no setting that changes nothing")
     func everySettingCounts() throws {
         let base = [
             "api.tls-certificate": "a.pem", "api.tls-key": "a.key", "admin.token": "first", "data.dir": "/a",
+            "queue.remote-access-key-id": "first", "queue.remote-access-key-secret": "first",
         ]
         let unchanged = try loadSettings(flags: base)
         for key in SettingsKey.table {
@@ -129,7 +135,7 @@ struct SettingsKeyTests {
         case .integer, .seconds: "19"
         case .bytes(let range): "\(range.upperBound)"
         case .boolean: "true"
-        case .choice(let words): words.first { !["durable", "info", "text"].contains($0) } ?? ""
+        case .choice(let words): words.first { !["durable", "info", "text", "base64"].contains($0) } ?? ""
         case .choices: "api"
         case .waits: "1,2"
         case .networks: "192.0.2.0/24"
