@@ -177,13 +177,14 @@ static void compose(struct connection *c, const char *method, const char *target
     static char text[8192];
     char signed_by[29];
     const char *type = length > 0 ? "text/xml;charset=UTF-8" : "";
+    const char *dated = date(); /* once: the second may change in between */
     int size = snprintf(
-        text, sizeof text, "%s\n\n%s\n%s\nx-mns-version:2015-06-06\n%s", method, type, date(), target);
+        text, sizeof text, "%s\n\n%s\n%s\nx-mns-version:2015-06-06\n%s", method, type, dated, target);
     signature(text, (size_t)size, signed_by);
     int head = snprintf(
         c->out, OUT, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nDate: %s\r\nx-mns-version: 2015-06-06\r\n"
         "Authorization: MNS %s:%s\r\n%s%s%sContent-Length: %zu\r\n\r\n",
-        method, target, port, date(), key_id, signed_by, length > 0 ? "Content-Type: " : "", type,
+        method, target, port, dated, key_id, signed_by, length > 0 ? "Content-Type: " : "", type,
         length > 0 ? "\r\n" : "", length);
     if ((size_t)head + length > OUT) fail("a request is too long", NULL);
     memcpy(c->out + head, content, length);
