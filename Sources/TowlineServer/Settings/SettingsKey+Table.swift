@@ -195,7 +195,7 @@ extension SettingsKey {
             "Callback attempts at once on this node."
         ),
         SettingsKey(
-            "delivery.per-endpoint", .integer(1...10_000), default: "16",
+            "delivery.per-endpoint", .integer(1...10_000), default: "8",
             "Callback attempts at once against one endpoint, unless the endpoint has a number of its own."
         ),
         SettingsKey(

@@ -46,7 +46,7 @@ struct SettingsKeyTests {
             ("delivery.policy", "durable", "exact"),
             ("delivery.timeout-seconds", "5", nil),
             ("delivery.concurrency", "256", nil),
-            ("delivery.per-endpoint", "16", nil),
+            ("delivery.per-endpoint", "8", nil),
             ("delivery.per-endpoint-per-second", "0", nil),
             ("delivery.schedule", "5,30,120,600,1800,3600,7200,18000,36000,72000,136800", nil),
             ("delivery.max-retry-after-seconds", "3600", nil),
