@@ -59,8 +59,12 @@ let package = Package(
         .target(name: "TowlineQueue", dependencies: ["TowlineCore", crypto]),
         .target(name: "MNSWire", dependencies: ["VODSignatures", crypto]),
         .target(name: "TowlineStore", dependencies: ["TowlineCore", "TowlineQueue", crypto]),
+        .target(name: "CTowlineDigest"),
         .target(name: "CTowlineDisk"),
-        .target(name: "TowlineObjects", dependencies: ["CTowlineDisk", "TowlineCore", nioCore, nioPosix]),
+        .target(
+            name: "TowlineObjects",
+            dependencies: ["CTowlineDigest", "CTowlineDisk", "TowlineCore", crypto, nioCore, nioPosix]
+        ),
         .target(
             name: "TowlineOutbound",
             dependencies: ["TowlineCore", logging, nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS]
@@ -163,14 +167,14 @@ let package = Package(
         ),
         .testTarget(
             name: "TowlineObjectsTests",
-            dependencies: ["TowlineCore", "TowlineObjects", "TowlineTesting", nioCore, nioPosix]
+            dependencies: ["CTowlineDigest", "TowlineCore", "TowlineObjects", "TowlineTesting", nioCore, nioPosix]
         ),
         .testTarget(
             name: "TowlineWorkerTests",
             dependencies: [
-                "TowlineCore", "TowlineObjects", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting",
-                "TowlineWorker",
-                nioCore, nioPosix, serviceLifecycle, serviceLifecycleTestKit,
+                "TowlineCore", "TowlineObjects", "TowlineOutbound", "TowlineStore", "TowlineStoreSQLite",
+                "TowlineTesting", "TowlineWorker", logging, nioCore, nioPosix, serviceLifecycle,
+                serviceLifecycleTestKit,
             ]
         ),
         .testTarget(

@@ -15,11 +15,13 @@ package import TowlineCore
 ///
 /// A file bears its final name only once its bytes are on stable storage; until then it ends in `.part`. Small objects
 /// that are put deferred are the exception: a row in the store restores them.
-package final class DiskObjectStore: DeferredObjectStore {
+package final class DiskObjectStore: DeferredObjectStore, ResumableObjectStore {
     private let root: String
     private let threads: NIOThreadPool
     /// Folders known to exist, with their names synced.
     private let folders = Mutex<Set<String>>([])
+    /// The uploads that may still write, so that a take-over can stop them.
+    private let uploads = Mutex<[ObjectKey: DiskUpload]>([:])
 
     /// Opens the folder, which is made when it does not exist.
     ///
@@ -35,9 +37,44 @@ package final class DiskObjectStore: DeferredObjectStore {
     }
 
     package func beginUpload(_ key: ObjectKey) async throws -> any ObjectUpload {
-        let path = self.path(key)
+        try await openUpload(key)
+    }
+
+    package func beginResumableUpload(_ key: ObjectKey) async throws -> any ResumableUpload {
+        try await openUpload(key)
+    }
+
+    private func openUpload(_ key: ObjectKey) async throws -> DiskUpload {
         try await threads.runIfActive { [self] in try makeParent(of: key) }
-        return DiskUpload(path: path, folder: folder(of: key), threads: threads)
+        return register(DiskUpload(path: path(key), folder: folder(of: key), threads: threads), as: key)
+    }
+
+    package func takeOver(
+        _ keys: [ObjectKey], as key: ObjectKey, bytes: Int64
+    ) async throws -> (any ResumableUpload)? {
+        let late = uploads.withLock { uploads in keys.compactMap { uploads[$0] } }
+        return try await threads.runIfActive { [self] () -> DiskUpload? in
+            // The file keeps its identity when it is renamed: a writer that still had it open could go on writing.
+            for upload in late { upload.close() }
+            try makeParent(of: key)
+            let part = path(key) + DiskUpload.partSuffix
+            guard try keys.contains(where: { try Self.rename(path($0) + DiskUpload.partSuffix, to: part) }) else {
+                return nil
+            }
+            try PosixFile.syncFolder(folder(of: key))
+            let file = try PosixFile(opening: part, flags: O_RDWR)
+            guard try file.size(path: part) >= bytes else { return nil }
+            try file.truncate(to: bytes, path: part)
+            let upload = DiskUpload(
+                path: path(key), folder: folder(of: key), threads: threads, file: file, written: bytes)
+            return register(upload, as: key)
+        }
+    }
+
+    private func register(_ upload: DiskUpload, as key: ObjectKey) -> DiskUpload {
+        uploads.withLock { $0[key] = upload }
+        upload.onClose { [weak self] in _ = self?.uploads.withLock { $0.removeValue(forKey: key) } }
+        return upload
     }
 
     package func remove(_ keys: [ObjectKey]) async throws -> [ObjectKey] {
@@ -104,6 +141,20 @@ package final class DiskObjectStore: DeferredObjectStore {
         parent = path[..<slash]
         try makeFolder(String(parent))
         guard mkdir(path, 0o750) == 0 || errno == EEXIST else { throw .errno("making the folder", path) }
+    }
+
+    /// Renames a file; false when there is none.
+    private static func rename(_ old: String, to new: String) throws(ObjectStoreError) -> Bool {
+        #if canImport(Glibc)
+            let result = Glibc.rename(old, new)
+        #elseif canImport(Musl)
+            let result = Musl.rename(old, new)
+        #else
+            let result = Darwin.rename(old, new)
+        #endif
+        if result == 0 { return true }
+        guard errno == ENOENT else { throw .errno("renaming", old) }
+        return false
     }
 
     private static func unlinkIfPresent(_ path: String) throws(ObjectStoreError) {

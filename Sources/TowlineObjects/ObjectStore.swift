@@ -38,6 +38,48 @@ package protocol ObjectUpload: Sendable {
     func abort() async
 }
 
+/// The extra power of a store where a later attempt can go on with what an earlier one left (docs/proposals/0006-resume.md).
+package protocol ResumableObjectStore: ObjectStore {
+    /// Begins to write an object that can be left half-written.
+    ///
+    /// - Throws: ``ObjectStoreError``.
+    func beginResumableUpload(_ key: ObjectKey) async throws -> any ResumableUpload
+
+    /// Takes over what an upload under one of the keys left: from then on it is under the new key, and no writer under
+    /// the old keys can change it any more.
+    ///
+    /// - Parameters:
+    ///   - keys: Where it may be.
+    ///   - key: The key of the attempt that goes on, under which nothing was written yet.
+    ///   - bytes: How much to keep; what lies beyond is cut off.
+    /// - Returns: An upload that goes on after these bytes; nil when they are not there.
+    /// - Throws: ``ObjectStoreError``.
+    func takeOver(_ keys: [ObjectKey], as key: ObjectKey, bytes: Int64) async throws -> (any ResumableUpload)?
+}
+
+/// One object on its way that can be left half-written.
+package protocol ResumableUpload: ObjectUpload {
+    /// Makes everything that was written before the call durable, while later writes go on.
+    ///
+    /// - Throws: ``ObjectStoreError``; what is durable is unknown then.
+    func sync() async throws
+
+    /// Reads back what was written, waiting for it if need be.
+    ///
+    /// - Parameters:
+    ///   - offset: Where to begin.
+    ///   - count: How many bytes.
+    /// - Returns: The bytes; fewer only at the end of what was written.
+    /// - Throws: ``ObjectStoreError``.
+    func read(at offset: Int64, count: Int) async throws -> ByteBuffer
+
+    /// Forgets what was written; the next bytes are the first.
+    func restart() async throws
+
+    /// Stops writing and leaves what was written to be taken over or removed.
+    func leave() async
+}
+
 /// The extra power of a store whose small objects may become durable together, later (design section 7).
 package protocol DeferredObjectStore: ObjectStore {
     /// Writes a whole small object so that it can be read at once. It is durable only after ``syncDeferred()``.

@@ -22,6 +22,15 @@ struct PosixFile: ~Copyable {
 
     deinit { _ = close(descriptor) }
 
+    private init(descriptor: Int32) { self.descriptor = descriptor }
+
+    /// A second descriptor of the same open file, for a call that may take long.
+    func duplicate(path: String) throws(ObjectStoreError) -> PosixFile {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw .errno("opening", path) }
+        return PosixFile(descriptor: copy)
+    }
+
     /// Writes all bytes at the end of what was written before.
     func write(_ bytes: UnsafeRawBufferPointer, path: String) throws(ObjectStoreError) {
         var rest = bytes
@@ -41,6 +50,55 @@ struct PosixFile: ~Copyable {
         }
     }
 
+    /// Writes all bytes at a place of the file.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64, path: String) throws(ObjectStoreError) {
+        var rest = bytes
+        var offset = offset
+        while !rest.isEmpty {
+            let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw .errno("writing", path)
+            }
+            offset += Int64(count)
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    /// Reads bytes at a place of the file.
+    ///
+    /// - Returns: The number of bytes, less than there is room only at the end of the file.
+    func read(
+        into buffer: UnsafeMutableRawBufferPointer, at offset: Int64, path: String
+    ) throws(ObjectStoreError) -> Int {
+        var filled = 0
+        while filled < buffer.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+            let count = pread(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(filled))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw .errno("reading", path)
+            }
+            if count == 0 { break }
+            filled += count
+        }
+        return filled
+    }
+
+    /// The file's length in bytes.
+    func size(path: String) throws(ObjectStoreError) -> Int64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .errno("looking at", path) }
+        return Int64(status.st_size)
+    }
+
+    /// Cuts the file, or fills it up with zeros, to a length.
+    func truncate(to count: Int64, path: String) throws(ObjectStoreError) {
+        while ftruncate(descriptor, off_t(count)) != 0 {
+            guard errno == EINTR else { throw .errno("cutting", path) }
+        }
+    }
+
     /// Asks the kernel to begin writing a range to the disk, without waiting for it.
     func startWriteback(offset: Int64, count: Int64) {
         _ = ctowline_start_writeback(descriptor, offset, count)
@@ -49,6 +107,15 @@ struct PosixFile: ~Copyable {
     /// Waits until the file's bytes and size are on stable storage.
     func sync(path: String) throws(ObjectStoreError) {
         guard fsync(descriptor) == 0 else { throw .errno("syncing", path) }
+    }
+
+    /// Waits until the file's bytes, and of the rest what is needed to read them, are on stable storage.
+    func syncBytes(path: String) throws(ObjectStoreError) {
+        #if canImport(Darwin)
+            guard fsync(descriptor) == 0 else { throw .errno("syncing", path) }
+        #else
+            guard fdatasync(descriptor) == 0 else { throw .errno("syncing", path) }
+        #endif
     }
 
     /// Waits until everything on the file's file system is on stable storage.

@@ -191,6 +191,8 @@ final class ServerBuild: Sendable {
         configuration.maxBytes = Int64(settings.pull.maxBytes)
         configuration.retry = RetryRule(attempts: settings.pull.attempts)
         configuration.smallObjectBytes = settings.pull.smallObjectBytes
+        configuration.checkpointBytes = Int64(settings.pull.checkpointBytes)
+        configuration.checkpointTime = settings.pull.checkpointTime
         configuration.minBytesPerSecond = settings.pull.minBytesPerSecond
         configuration.totalTimeout = settings.pull.totalTimeout
         configuration.lease = settings.lease

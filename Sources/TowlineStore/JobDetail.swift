@@ -58,12 +58,18 @@ package struct JobDetail: Sendable {
     package let attempts: [JobAttempt]
     package let events: [Event]
     package let deliveries: [Delivery]
+    /// How far its transfer is known to be on stable storage, while the run is not over.
+    package let checkpoint: TransferCheckpoint?
 
     /// Joins a job with its history.
-    package init(job: Job, attempts: [JobAttempt], events: [Event], deliveries: [Delivery]) {
+    package init(
+        job: Job, attempts: [JobAttempt], events: [Event], deliveries: [Delivery],
+        checkpoint: TransferCheckpoint? = nil
+    ) {
         self.job = job
         self.attempts = attempts
         self.events = events
         self.deliveries = deliveries
+        self.checkpoint = checkpoint
     }
 }

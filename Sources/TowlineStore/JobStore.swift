@@ -53,14 +53,19 @@ package struct ClaimedJob: Sendable, Hashable {
     package let runAge: Duration
     /// The key that this attempt alone may write to; an intent row names it already (design 4.5).
     package let objectKey: ObjectKey
+    /// What earlier attempts left, if anything; nothing removes it while this attempt holds its lease.
+    package let resume: ResumePoint?
 
     /// Joins the parts of a claim.
-    package init(job: Job, lease: LeaseToken, fruitless: Int, runAge: Duration, objectKey: ObjectKey) {
+    package init(
+        job: Job, lease: LeaseToken, fruitless: Int, runAge: Duration, objectKey: ObjectKey, resume: ResumePoint? = nil
+    ) {
         self.job = job
         self.lease = lease
         self.fruitless = fruitless
         self.runAge = runAge
         self.objectKey = objectKey
+        self.resume = resume
     }
 }
 
@@ -112,13 +117,19 @@ package struct JobAttemptReport: Sendable {
     package var lease: LeaseToken
     package var result: JobAttemptResult
     package var record: JobAttemptRecord
+    /// What the next attempt goes on with, where the run goes on.
+    package var leftover: AttemptLeftover
 
     /// Joins the parts of a report.
-    package init(job: JobID, lease: LeaseToken, result: JobAttemptResult, record: JobAttemptRecord) {
+    package init(
+        job: JobID, lease: LeaseToken, result: JobAttemptResult, record: JobAttemptRecord,
+        leftover: AttemptLeftover = .nothing
+    ) {
         self.job = job
         self.lease = lease
         self.result = result
         self.record = record
+        self.leftover = leftover
     }
 }
 
@@ -171,6 +182,14 @@ package protocol JobStore: Sendable {
 
     /// Records progress; notes whose lease is gone are ignored.
     func recordProgress(_ notes: [JobProgress]) async throws
+
+    /// Records how far running attempts' objects are on stable storage, in place of what was recorded before.
+    ///
+    /// From then on the bytes under an attempt's key are kept for the next attempt, whatever becomes of this one, and
+    /// what earlier attempts left may go.
+    ///
+    /// - Returns: One verdict per note, in the same order.
+    func recordCheckpoints(_ notes: [CheckpointNote]) async throws -> [LeaseVerdict]
 
     /// Records how attempts ended: the attempt row always; and for an ended run its state, media record, events and
     /// their deliveries, in one transaction each (design 4.2).

@@ -22,6 +22,11 @@ extension SQLiteStore {
         try await write(.complete, cost: notes.count) { try $0.record(notes) }
     }
 
+    package func recordCheckpoints(_ notes: [CheckpointNote]) async throws -> [LeaseVerdict] {
+        guard !notes.isEmpty else { return [] }
+        return try await write(.complete, cost: notes.count) { try $0.recordCheckpoints(notes) }
+    }
+
     package func finish(_ reports: [JobAttemptReport]) async throws -> [LeaseVerdict] {
         guard !reports.isEmpty else { return [] }
         return try await write(.complete, cost: reports.count) { try $0.finish(reports) }
@@ -71,7 +76,8 @@ extension SQLiteStore {
                 job: job,
                 attempts: try connection.all(JobSQL.attempts, .integer(seq)) { try JobSQL.attempt($0) },
                 events: try connection.all(JobSQL.events, .id(id)) { try DeliveryRows.event($0) },
-                deliveries: try connection.all(JobSQL.deliveries, .id(id)) { try DeliveryRows.delivery($0) })
+                deliveries: try connection.all(JobSQL.deliveries, .id(id)) { try DeliveryRows.delivery($0) },
+                checkpoint: try connection.first(CheckpointSQL.find, .integer(seq)) { CheckpointSQL.checkpoint($0) })
         }
     }
 

@@ -7,6 +7,7 @@ final class AttemptProgress: Sendable {
     private struct State {
         var phase = PullPhase.starting
         var received: Int64 = 0
+        var position: Int64 = 0
         var total: Int64?
         var isRevoked = false
         var recorded: JobProgress?
@@ -31,20 +32,25 @@ final class AttemptProgress: Sendable {
         state.withLock {
             $0.phase = .downloading
             $0.received += Int64(bytes)
+            $0.position += Int64(bytes)
         }
     }
+
+    /// Sets how many bytes of the file are here: those of earlier attempts, or none when it starts afresh.
+    func place(at position: Int64) { state.withLock { $0.position = position } }
 
     /// Marks that the lease is gone: whatever the attempt does now changes nothing.
     func revoke() { state.withLock { $0.isRevoked = true } }
 
     var isRevoked: Bool { state.withLock { $0.isRevoked } }
 
+    /// Bytes that this attempt has received.
     var received: Int64 { state.withLock { $0.received } }
 
-    /// What is known now.
+    /// What is known now; its bytes are those of the file that are here, whichever attempt received them.
     var snapshot: JobProgress {
         state.withLock {
-            JobProgress(job: job, lease: lease, phase: $0.phase, bytesReceived: $0.received, bytesTotal: $0.total)
+            JobProgress(job: job, lease: lease, phase: $0.phase, bytesReceived: $0.position, bytesTotal: $0.total)
         }
     }
 

@@ -6,35 +6,62 @@ import TowlineObjects
 struct ObjectSink {
     private let objects: any ObjectStore
     private let key: ObjectKey
-    private let smallObjectBytes: Int
+    private let largestSmall: Int
+    private var smallObjectBytes = 0
     private var small = ByteBuffer()
     private var upload: (any ObjectUpload)?
+    /// The digest of the bytes so far.
+    private(set) var crc64 = CRC64()
 
     /// A sink for one object.
     ///
     /// - Parameters:
     ///   - objects: Where the object goes.
     ///   - key: Its key.
-    ///   - expectedBytes: What the source announced: an object that will not be small is not kept in memory at all.
     ///   - smallObjectBytes: The largest small object.
-    init(objects: any ObjectStore, key: ObjectKey, expectedBytes: Int64?, smallObjectBytes: Int) {
+    init(objects: any ObjectStore, key: ObjectKey, smallObjectBytes: Int) {
         self.objects = objects
         self.key = key
-        let isPossible = objects is any DeferredObjectStore && (expectedBytes ?? 0) <= Int64(smallObjectBytes)
-        self.smallObjectBytes = isPossible ? smallObjectBytes : 0
+        largestSmall = objects is any DeferredObjectStore ? smallObjectBytes : 0
+    }
+
+    /// The upload, where its bytes could be left to another attempt.
+    var resumable: (any ResumableUpload)? { upload as? any ResumableUpload }
+
+    /// Prepares for a file from its first byte: one that will not be small is not kept in memory at all.
+    ///
+    /// - Parameter bytes: The length that the source announced.
+    mutating func expect(bytes: Int64?) {
+        smallObjectBytes = upload == nil && (bytes ?? 0) <= Int64(largestSmall) ? largestSmall : 0
+    }
+
+    /// Goes on with an upload that has bytes of a known digest.
+    mutating func goOn(with upload: any ResumableUpload, crc64: CRC64) {
+        self.upload = upload
+        self.crc64 = crc64
+        smallObjectBytes = 0
     }
 
     mutating func write(_ bytes: ByteBuffer) async throws {
+        crc64.update(bytes)
         if let upload { return try await upload.write(bytes) }
         if small.readableBytes + bytes.readableBytes <= smallObjectBytes {
             small.writeImmutableBuffer(bytes)
             return
         }
-        let upload = try await objects.beginUpload(key)
-        self.upload = upload
+        let upload = try await begin()
         if small.readableBytes > 0 { try await upload.write(small) }
         small = ByteBuffer()
         try await upload.write(bytes)
+    }
+
+    /// Forgets what was written.
+    mutating func restart() async throws {
+        small = ByteBuffer()
+        crc64 = CRC64()
+        if let resumable { return try await resumable.restart() }
+        await upload?.abort()
+        upload = nil
     }
 
     /// Ends the object: durable when this returns, or small and returned to ride in the terminal transaction.
@@ -48,8 +75,7 @@ struct ObjectSink {
             try await objects.putDeferred(key, bytes)
             return bytes
         }
-        let upload = try await objects.beginUpload(key)
-        self.upload = upload
+        let upload = try await begin()
         try await upload.write(small)
         try await upload.finish()
         return nil
@@ -57,4 +83,15 @@ struct ObjectSink {
 
     /// Drops what was written.
     func abort() async { await upload?.abort() }
+
+    private mutating func begin() async throws -> any ObjectUpload {
+        let upload: any ObjectUpload
+        if let objects = objects as? any ResumableObjectStore {
+            upload = try await objects.beginResumableUpload(key)
+        } else {
+            upload = try await objects.beginUpload(key)
+        }
+        self.upload = upload
+        return upload
+    }
 }

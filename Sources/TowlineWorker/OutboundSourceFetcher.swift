@@ -1,6 +1,6 @@
 import NIOCore
 import NIOHTTP1
-package import TowlineCore
+import TowlineCore
 package import TowlineOutbound
 
 /// Fetches sources through the guarded client, and puts its errors into the words of a job.
@@ -10,29 +10,36 @@ package struct OutboundSourceFetcher: SourceFetcher {
     /// A fetcher over a client that was made with the policy for sources.
     package init(client: OutboundClient) { self.client = client }
 
-    package func fetch(_ url: HTTPURL) async throws -> SourceResponse {
+    package func fetch(_ request: SourceRequest) async throws -> SourceResponse {
+        var outbound = OutboundRequest(url: request.url)
+        if let range = request.range {
+            outbound.headers.add(name: "Range", value: "bytes=\(range.first)-")
+            outbound.headers.add(name: "If-Range", value: range.validator)
+        }
         let response: OutboundResponse
         do {
-            response = try await client.fetch(OutboundRequest(url: url))
+            response = try await client.fetch(outbound)
         } catch {
             throw Self.translate(error)
         }
         let redirects = response.hops.map(\.line)
         let address = response.remoteAddress.description
         let status = Int(response.status.code)
-        guard let failure = Self.failure(status: status) else {
+        guard let failure = Self.failure(status: status, isForPart: request.range != nil) else {
             return SourceResponse(
-                status: status, contentLength: response.bodyLength, address: address, redirects: redirects,
-                body: SourceBody(base: response.body))
+                status: status, fields: SourceFields(response.headers), contentLength: response.bodyLength,
+                address: address, redirects: redirects, body: SourceBody(base: response.body))
         }
         await response.discardBody()
         throw SourceError(failure, httpStatus: status, address: address, redirects: redirects)
     }
 
-    /// What a final status means for the job; nil when its body is the file.
-    static func failure(status: Int) -> JobFailure? {
+    /// What a final status means for the job; nil when its body is the file, or the answer is about the part that was
+    /// asked for.
+    static func failure(status: Int, isForPart: Bool) -> JobFailure? {
         switch status {
-        case 200, 203: nil
+        case 200, 203, 206: nil
+        case 416 where isForPart: nil
         case 408, 425, 429, 500, 502, 503, 504, 520...599:
             JobFailure(.sourceUnavailable, "the source answered HTTP \(status)")
         default: JobFailure(.urlInvalid, "the source answered HTTP \(status)")
@@ -76,6 +83,17 @@ private struct SourceBody: AsyncSequence, Sendable {
     }
 
     func makeAsyncIterator() -> AsyncIterator { AsyncIterator(base: base.makeAsyncIterator()) }
+}
+
+extension SourceFields {
+    /// What the header fields of an answer say about the file.
+    init(_ headers: HTTPHeaders) {
+        entityTags = headers["ETag"]
+        lastModified = headers["Last-Modified"]
+        date = headers.first(name: "Date")
+        contentRanges = headers["Content-Range"]
+        acceptRanges = headers.first(name: "Accept-Ranges")
+    }
 }
 
 extension OutboundHop {

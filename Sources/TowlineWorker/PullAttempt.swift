@@ -7,6 +7,7 @@ import TowlineStore
 struct PullAttempt: Sendable {
     let claim: ClaimedJob
     let fetcher: any SourceFetcher
+    let store: any JobStore
     let objects: any ObjectStore
     let configuration: PullConfiguration
     let clock: any MonotonicClock
@@ -18,22 +19,48 @@ struct PullAttempt: Sendable {
     /// Never throws: what goes wrong is in the report.
     func run() async -> JobAttemptReport {
         var record = JobAttemptRecord()
-        let result = await result(record: &record)
+        var leftover = AttemptLeftover.nothing
+        let result = await result(record: &record, leftover: &leftover)
         record.duration = clock.elapsed - progress.startedAt
         record.bytesReceived = progress.received
         switch result {
         case .stored, .released: break
         case .failed(let failure), .retry(let failure, _, _): record.failure = failure
         }
-        return JobAttemptReport(job: claim.job.id, lease: claim.lease, result: result, record: record)
+        return JobAttemptReport(
+            job: claim.job.id, lease: claim.lease, result: result, record: record, leftover: leftover)
     }
 
-    private func result(record: inout JobAttemptRecord) async -> JobAttemptResult {
+    private func result(
+        record: inout JobAttemptRecord, leftover: inout AttemptLeftover
+    ) async -> JobAttemptResult {
+        var transfer = PullTransfer(
+            claim: claim, fetcher: fetcher, objects: objects, configuration: configuration, clock: clock,
+            progress: progress,
+            ledger: CheckpointLedger(progress: progress, hasRecorded: claim.resume != nil, store: store))
         do {
-            return try await pull(record: &record)
+            guard claim.runAge < configuration.totalTimeout else { throw configuration.totalTimeoutFailure }
+            try await transfer.receive(noting: &record)
+            progress.enter(.downloaded)
+            progress.expect(total: transfer.bytes)
+            try Task.checkCancellation()
+            progress.enter(.uploading)
+            let small = try await transfer.finish()
+            return .stored(bytes: transfer.bytes, small: small)
         } catch {
-            if error is CancellationError || Task.isCancelled { return .released }
-            return followUp(to: failure(for: error, record: &record))
+            if error is CancellationError || Task.isCancelled {
+                leftover = await transfer.leave()
+                return .released
+            }
+            let failure = failure(for: error, record: &record)
+            let result = followUp(to: failure, hasMadeProgress: transfer.hasMadeProgress)
+            // What a store has that failed is not trusted; what a failed run has is of no use.
+            if case .retry = result, !(error is ObjectStoreError) {
+                leftover = await transfer.leave()
+            } else {
+                await transfer.abort()
+            }
+            return result
         }
     }
 
@@ -51,77 +78,13 @@ struct PullAttempt: Sendable {
         }
     }
 
-    private func followUp(to failure: JobFailure) -> JobAttemptResult {
+    private func followUp(to failure: JobFailure, hasMadeProgress: Bool) -> JobAttemptResult {
         let remaining = configuration.totalTimeout - claim.runAge - (clock.elapsed - progress.startedAt)
         let decision = configuration.retry.decide(
-            after: failure, fruitless: claim.fruitless, remaining: remaining, random: random())
+            after: failure, fruitless: hasMadeProgress ? 0 : claim.fruitless, remaining: remaining, random: random())
         switch decision {
         case .giveUp: return .failed(failure)
-        // Every attempt starts afresh, so that none builds on what another received.
-        case .retry(let wait): return .retry(failure, after: wait, madeProgress: false)
+        case .retry(let wait): return .retry(failure, after: wait, madeProgress: hasMadeProgress)
         }
-    }
-
-    private func pull(record: inout JobAttemptRecord) async throws -> JobAttemptResult {
-        guard claim.runAge < configuration.totalTimeout else { throw totalTimeout }
-        let response = try await fetcher.fetch(try HTTPURL(parsing: claim.job.request.displayURL))
-        record.httpStatus = response.status
-        record.address = response.address
-        record.redirects = response.redirects
-        progress.expect(total: response.contentLength ?? claim.job.request.metadata.expectedBytes)
-        if let length = response.contentLength, length > configuration.maxBytes { throw tooLarge(length) }
-
-        var sink = ObjectSink(
-            objects: objects, key: claim.objectKey, expectedBytes: response.contentLength,
-            smallObjectBytes: configuration.smallObjectBytes)
-        do {
-            try await receive(response.body, into: &sink)
-            guard response.contentLength == nil || response.contentLength == progress.received else {
-                throw JobFailure(
-                    .sourceTruncated,
-                    "the source announced \(response.contentLength ?? 0) bytes and sent "
-                        + "\(progress.received)")
-            }
-            progress.enter(.downloaded)
-            progress.expect(total: progress.received)
-            try Task.checkCancellation()
-            progress.enter(.uploading)
-            let small = try await sink.finish()
-            return .stored(bytes: progress.received, small: small)
-        } catch {
-            await sink.abort()
-            throw error
-        }
-    }
-
-    private func receive(
-        _ body: any AsyncSequence<ByteBuffer, any Error> & Sendable, into sink: inout ObjectSink
-    ) async throws {
-        var floor = SpeedFloor(
-            bytesPerSecond: configuration.minBytesPerSecond, window: configuration.speedWindow, now: clock.elapsed)
-        for try await chunk in body {
-            progress.receive(bytes: chunk.readableBytes)
-            guard progress.received <= configuration.maxBytes else { throw tooLarge(nil) }
-            let now = clock.elapsed
-            guard floor.isFastEnough(after: chunk.readableBytes, now: now) else {
-                throw JobFailure(
-                    .sourceTimeout,
-                    "the source sent less than \(configuration.minBytesPerSecond) bytes a second over "
-                        + "\(configuration.speedWindow)")
-            }
-            guard claim.runAge + (now - progress.startedAt) < configuration.totalTimeout else { throw totalTimeout }
-            try await sink.write(chunk)
-        }
-        try Task.checkCancellation()
-    }
-
-    private var totalTimeout: JobFailure {
-        JobFailure(
-            .sourceTimeout, "the run took longer than \(configuration.totalTimeout) (pull.total-timeout-seconds)")
-    }
-
-    private func tooLarge(_ length: Int64?) -> JobFailure {
-        let size = length.map { "the file has \($0) bytes" } ?? "the file goes on"
-        return JobFailure(.fileTooLarge, "\(size); the limit is \(configuration.maxBytes) bytes (pull.max-bytes)")
     }
 }

@@ -14,6 +14,16 @@ package struct PullConfiguration: Sendable {
     package var retry = RetryRule()
     /// Files up to this size ride in the terminal transaction; 0 turns that off.
     package var smallObjectBytes = 256 << 10
+    /// How much of a transfer may be lost with the process: bytes that are not on stable storage and written down; 0
+    /// for no checkpoints on the way.
+    package var checkpointBytes: Int64 = 64 << 20
+    /// After how much time less than that is written down too (`pull.checkpoint-seconds`).
+    package var checkpointTime: Duration = .seconds(30)
+    /// What counts as progress; not a setting.
+    ///
+    /// An attempt that brings so much more than those before it starts the count of attempts anew, and a connection that
+    /// does is followed by another at once.
+    package var progressBytes: Int64 = 1 << 20
     /// The least average speed over ``speedWindow``; 0 turns the check off.
     package var minBytesPerSecond = 1000
     /// What the least speed is averaged over.

@@ -74,8 +74,8 @@ package struct PullEngine: Service, CustomStringConvertible {
     private func start(_ claim: ClaimedJob, in attempts: inout DiscardingTaskGroup) {
         let progress = AttemptProgress(job: claim.job.id, lease: claim.lease, startedAt: clock.elapsed)
         let attempt = PullAttempt(
-            claim: claim, fetcher: fetcher, objects: objects, configuration: configuration, clock: clock,
-            progress: progress, random: random)
+            claim: claim, fetcher: fetcher, store: store, objects: objects, configuration: configuration,
+            clock: clock, progress: progress, random: random)
         let work = Task { await attempt.run() }
         running.add(progress, stop: { work.cancel() })
         started.ring()
@@ -93,8 +93,10 @@ package struct PullEngine: Service, CustomStringConvertible {
 
     private func finish(_ claim: ClaimedJob, report: JobAttemptReport, isRevoked: Bool) async {
         do {
-            let verdicts = isRevoked ? [.leaseLost] : try await store.finish([report])
-            if verdicts.first == .leaseLost { _ = try await objects.remove([claim.objectKey]) }
+            // What may be kept for the next attempt is removed through its intent row alone, when the store lets it go.
+            let leavesNothing = report.leftover == .nothing
+            let verdicts = isRevoked && leavesNothing ? [.leaseLost] : try await store.finish([report])
+            if verdicts.first == .leaseLost, leavesNothing { _ = try await objects.remove([claim.objectKey]) }
             if verdicts.first == .recorded, case .failed(let failure) = report.result {
                 logger.notice(
                     "a run failed",

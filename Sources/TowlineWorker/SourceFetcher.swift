@@ -5,14 +5,59 @@ package import TowlineCore
 package protocol SourceFetcher: Sendable {
     /// Asks a source for its bytes, following redirects.
     ///
-    /// - Returns: The answer with status 2xx, its body unread.
+    /// - Returns: The answer, its body unread: status 200, 203 or 206, and 416 where a range was asked for.
     /// - Throws: ``SourceError`` for everything that went wrong before the body; `CancellationError`.
-    func fetch(_ url: HTTPURL) async throws -> SourceResponse
+    func fetch(_ request: SourceRequest) async throws -> SourceResponse
+}
+
+/// What a source is asked for.
+package struct SourceRequest: Sendable {
+    package let url: HTTPURL
+    /// The part that is wanted; nil for the whole file.
+    package let range: SourceRange?
+
+    /// Joins a URL with the part of its file that is wanted.
+    package init(url: HTTPURL, range: SourceRange? = nil) {
+        self.url = url
+        self.range = range
+    }
+}
+
+/// A part of one version of a file, from a byte to the end.
+package struct SourceRange: Sendable, Hashable {
+    /// The first byte, from 0.
+    package let first: Int64
+    /// The strong validator of the version, for `If-Range`.
+    package let validator: String
+
+    /// Joins a place with a version.
+    package init(first: Int64, validator: String) {
+        self.first = first
+        self.validator = validator
+    }
+}
+
+/// What the header fields of an answer say about the file and the part of it that follows.
+package struct SourceFields: Sendable, Hashable {
+    /// Every `ETag` field.
+    package var entityTags: [String] = []
+    /// Every `Last-Modified` field.
+    package var lastModified: [String] = []
+    /// The `Date` field.
+    package var date: String?
+    /// Every `Content-Range` field.
+    package var contentRanges: [String] = []
+    /// The `Accept-Ranges` field.
+    package var acceptRanges: String?
+
+    /// Fields of which none was sent.
+    package init() {}
 }
 
 /// The answer of a source.
 package struct SourceResponse: Sendable {
     package var status: Int
+    package var fields: SourceFields
     /// What the source announced; nil when it did not.
     package var contentLength: Int64?
     /// The address that was connected.
@@ -21,15 +66,16 @@ package struct SourceResponse: Sendable {
     package var redirects: [String]
     /// The bytes.
     ///
-    /// Iterated once; throws ``SourceError``, also when the body ends before its length.
+    /// Iterated once, or dropped; throws ``SourceError``, also when the body ends before its length.
     package var body: any AsyncSequence<ByteBuffer, any Error> & Sendable
 
     /// Joins the parts of an answer.
     package init(
-        status: Int, contentLength: Int64?, address: String?, redirects: [String],
-        body: any AsyncSequence<ByteBuffer, any Error> & Sendable
+        status: Int, fields: SourceFields = SourceFields(), contentLength: Int64?, address: String?,
+        redirects: [String], body: any AsyncSequence<ByteBuffer, any Error> & Sendable
     ) {
         self.status = status
+        self.fields = fields
         self.contentLength = contentLength
         self.address = address
         self.redirects = redirects

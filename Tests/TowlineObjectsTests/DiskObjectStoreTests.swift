@@ -86,4 +86,80 @@ struct DiskObjectStoreTests {
         }
         #expect(error?.message.contains("/proc/towline") == true)
     }
+
+    // MARK: Going on with what another attempt left
+
+    private let next = ObjectKey("ab/two.mp4")
+
+    @Test("what was left is taken over under another key, cut to what counts, and goes on from there")
+    func takeOver() async throws {
+        let first = try await store.beginResumableUpload(key)
+        try await first.write(ByteBuffer(string: "hello, this is too much"))
+        try await first.sync()
+        await first.leave()
+        #expect(folder.files == ["media/ab/one.mp4.part"])
+        let second = try #require(try await store.takeOver([next, key], as: ObjectKey("ab/three.mp4"), bytes: 5))
+        #expect(folder.files == ["media/ab/three.mp4.part"])
+        #expect(try await second.read(at: 0, count: 100) == ByteBuffer(string: "hello"))
+        try await second.write(ByteBuffer(string: " world"))
+        try await second.finish()
+        #expect(folder.contents("media/ab/three.mp4") == Array("hello world".utf8))
+        #expect(folder.files == ["media/ab/three.mp4"])
+    }
+
+    @Test("a writer whose upload was taken over changes nothing, and removes nothing")
+    func lateWriter() async throws {
+        let late = try await store.beginResumableUpload(key)
+        try await late.write(ByteBuffer(string: "hello"))
+        try await late.sync()
+        let second = try #require(try await store.takeOver([key], as: next, bytes: 5))
+        await #expect(throws: ObjectStoreError.self) {
+            try await late.write(ByteBuffer(string: "OTHER"))
+            try await late.sync()
+        }
+        await #expect(throws: ObjectStoreError.self) { try await late.finish() }
+        await late.abort()
+        #expect(try await second.read(at: 0, count: 100) == ByteBuffer(string: "hello"))
+        try await second.finish()
+        #expect(folder.contents("media/ab/two.mp4") == Array("hello".utf8))
+    }
+
+    @Test("nothing is taken over where nothing, or too little, is left")
+    func tooLittle() async throws {
+        #expect(try await store.takeOver([key], as: next, bytes: 1) == nil)
+        let first = try await store.beginResumableUpload(key)
+        try await first.write(ByteBuffer(string: "hello"))
+        await first.leave()
+        #expect(try await store.takeOver([key], as: next, bytes: 6) == nil)
+        // Whatever is there now belongs to the new key, which its attempt writes from the beginning.
+        let second = try await store.beginResumableUpload(next)
+        try await second.write(ByteBuffer(string: "new"))
+        try await second.finish()
+        #expect(folder.contents("media/ab/two.mp4") == Array("new".utf8))
+        #expect(folder.files == ["media/ab/two.mp4"])
+    }
+
+    @Test("an upload that is begun again holds nothing of before")
+    func restart() async throws {
+        let upload = try await store.beginResumableUpload(key)
+        try await upload.write(ByteBuffer(string: "a long beginning"))
+        try await upload.restart()
+        try await upload.write(ByteBuffer(string: "short"))
+        try await upload.finish()
+        #expect(folder.contents("media/ab/one.mp4") == Array("short".utf8))
+    }
+
+    @Test("an upload can be synced before anything is written and while more is written")
+    func sync() async throws {
+        let upload = try await store.beginResumableUpload(key)
+        try await upload.sync()
+        for number in 0..<8 {
+            try await upload.write(ByteBuffer(repeating: UInt8(number), count: 1 << 16))
+            async let synced: Void = upload.sync()
+            try await upload.write(ByteBuffer(repeating: UInt8(number), count: 1 << 16))
+            try await synced
+        }
+        try await upload.finish()
+        #expect(folder.contents("media/ab/one.mp4")?.count == 1 << 20)
+    }
 }

@@ -56,6 +56,35 @@ struct CrashTests {
         await store.close()
     }
 
+    @Test("a kill takes nothing of what checkpoints keep, whoever had taken it over")
+    func checkpoints() async throws {
+        let folder = try TestFolder()
+        let store = try await folder.open()
+        try await store.accept(1)
+        let first = try #require(try await store.claim().first)
+        let version = SourceVersion(validator: "\"v1\"", total: 1000)
+        let checkpoint = TransferCheckpoint(version: version, bytes: 100, crc64: 7)
+        let note = CheckpointNote(job: first.job.id, lease: first.lease, checkpoint: checkpoint)
+        #expect(try await store.recordCheckpoints([note]) == [.recorded])
+        let files = try folder.crashed()
+        let copy = try await files.open()
+        #expect(try await copy.abandonedObjects(limit: 10).isEmpty)
+        let second = try #require(try await copy.claim().first)
+        #expect(second.resume == ResumePoint(checkpoint: checkpoint, keys: [first.objectKey]))
+
+        // The second attempt is killed before it has said anything: its file may be under either key.
+        let again = try await (try files.crashed()).open()
+        #expect(try await again.abandonedObjects(limit: 10).isEmpty)
+        let third = try #require(try await again.claim().first)
+        #expect(third.resume?.checkpoint == checkpoint)
+        #expect(Set(third.resume?.keys ?? []) == [first.objectKey, second.objectKey])
+        try await again.finish(third)
+        #expect(Set(try await again.abandonedObjects(limit: 10)) == [first.objectKey, second.objectKey])
+        await again.close()
+        await copy.close()
+        await store.close()
+    }
+
     @Test("deliveries in flight are due at once, keep their row and all their attempts")
     func runningDeliveries() async throws {
         let folder = try TestFolder()

@@ -21,8 +21,8 @@ final class ScriptedFetcher: SourceFetcher {
 
     func count(_ url: String) -> Int { counts.withLock { $0[url] ?? 0 } }
 
-    func fetch(_ url: HTTPURL) async throws -> SourceResponse {
-        let name = url.absoluteString
+    func fetch(_ request: SourceRequest) async throws -> SourceResponse {
+        let name = request.url.absoluteString
         counts.withLock { $0[name, default: 0] += 1 }
         let answer = answers.withLock { answers -> Answer? in
             guard let list = answers[name], let first = list.first else { return nil }

@@ -80,6 +80,10 @@ extension Settings {
         package var totalTimeout: Duration
         /// Largest file, in bytes, that is made durable in the database's own commit; 0 for none.
         package var smallObjectBytes: Int
+        /// How many bytes of a transfer may be here and not written down; 0 for no checkpoints on the way.
+        package var checkpointBytes: Int
+        /// After how long fewer bytes are written down too.
+        package var checkpointTime: Duration
         /// Bytes that the read buffers of all transfers share.
         package var readBufferBytes: Int
     }

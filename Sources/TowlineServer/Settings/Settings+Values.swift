@@ -107,6 +107,8 @@ extension Settings.Pull {
             maxRedirects: values.integer("pull.max-redirects"),
             totalTimeout: values.duration("pull.total-timeout-seconds"),
             smallObjectBytes: values.integer("pull.small-object-bytes"),
+            checkpointBytes: values.integer("pull.checkpoint-bytes"),
+            checkpointTime: values.duration("pull.checkpoint-seconds"),
             readBufferBytes: values.integer("pull.read-buffer-bytes"))
     }
 }

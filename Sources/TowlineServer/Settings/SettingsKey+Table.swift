@@ -150,6 +150,14 @@ extension SettingsKey {
             "Files up to this size are made durable by the database's own commit; 0 gives each file a sync of its own."
         ),
         SettingsKey(
+            "pull.checkpoint-bytes", .bytes(0...64 * gibi), default: "64 MiB",
+            "How much of a transfer is read again at most after the process was killed; 0 for no checkpoints on the way."
+        ),
+        SettingsKey(
+            "pull.checkpoint-seconds", .seconds(1...3_600), default: "30",
+            "After how long a slow transfer is written down although less has come."
+        ),
+        SettingsKey(
             "pull.read-buffer-bytes", .bytes(4 * mebi...64 * gibi), default: "32 MiB",
             "Memory that the read buffers of all transfers share."
         ),

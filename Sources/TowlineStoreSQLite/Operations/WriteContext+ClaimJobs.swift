@@ -44,11 +44,13 @@ extension WriteContext {
             ClaimSQL.claim, .integer(seq), .integer(run), .id(lease), .time(now + request.lease),
             .integer(request.lease.wholeMilliseconds), .text(request.node.description), .time(now))
         let key = stored.objectKey(lease: lease)
-        try connection.run(ClaimSQL.insertIntent, .text(key.description), .integer(seq), .time(now))
+        let resume = try resumePoint(of: seq)
+        try connection.run(
+            ClaimSQL.insertIntent, .text(key.description), .integer(seq), .time(now), .integer(resume == nil ? 0 : 1))
         effects.countJob(from: stored.job.state, to: .pulling)
         return ClaimedJob(
             job: stored.job.claimed(), lease: lease, fruitless: fruitless, runAge: now - stored.job.runStartedAt,
-            objectKey: key)
+            objectKey: key, resume: resume)
     }
 
     /// Prolongs leases (``JobStore/renewJobs(_:lease:)``).
@@ -111,7 +113,8 @@ enum ClaimSQL {
           node = ?6, attempt_started_at = ?7, attempts = attempts + 1, fruitless = fruitless + 1, bytes_received = 0
         WHERE job = ?1 AND run = ?2
         """)
-    static let insertIntent = SQL("INSERT INTO object_intents (object_key, job, created_at) VALUES (?, ?, ?)")
+    static let insertIntent = SQL(
+        "INSERT INTO object_intents (object_key, job, created_at, kept) VALUES (?, ?, ?, ?)")
     static let renew = SQL(
         """
         UPDATE runs SET lease_until = ?1, lease_length = ?2

@@ -17,7 +17,8 @@ extension WriteContext {
                 received = try revoke(lease, of: run, failure: failure)
                 effects.revoke(lease)
             }
-            try end(run, with: .cancelled(failure), received: received)
+            let sweepAt = run.lease == nil ? now : now + run.leaseLength
+            try end(run, with: .cancelled(failure), received: received, sweepAt: sweepAt)
             cancelled.append(id)
         }
         return cancelled

@@ -19,6 +19,7 @@ extension WriteContext {
             return .leaseLost
         }
         try releaseSlot(lane: run.lane)
+        try leave(report.leftover, under: key, of: run)
         switch report.result {
         case .released:
             try giveBack(run, key: key)
@@ -71,7 +72,7 @@ extension WriteContext {
             .text(failure?.code.rawValue), .text(failure?.message))
     }
 
-    /// Lets the object of an attempt be removed from a moment on.
+    /// Lets the object of an attempt be removed from a moment on, unless it is kept for the next attempt.
     func abandon(_ key: ObjectKey, at time: Timestamp) throws {
         try connection.run(FinishSQL.abandon, .time(time), .text(key.description))
         effects.signal(.objectsPending)
@@ -89,7 +90,10 @@ extension WriteContext {
     }
 
     /// The terminal write of a run: its state, its events and their deliveries (design 4.2).
-    func end(_ run: StoredRun, with outcome: RunOutcome, received: Int64) throws {
+    ///
+    /// What attempts left may go at `sweepAt`, or at once.
+    func end(_ run: StoredRun, with outcome: RunOutcome, received: Int64, sweepAt: Timestamp? = nil) throws {
+        try forgetCheckpoint(of: run.seq, sweepAt: sweepAt ?? now)
         let configuration = try callback(account: run.job.account, app: run.job.app)
         let subscriptions = try subscriptions(of: run.job.account)
         var callbackOpen = false
@@ -168,7 +172,7 @@ enum FinishSQL {
           failure_code, failure_message)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
-    static let abandon = SQL("UPDATE object_intents SET sweep_at = ? WHERE object_key = ?")
+    static let abandon = SQL("UPDATE object_intents SET sweep_at = ? WHERE object_key = ? AND kept = 0")
     static let hastenSweep = SQL("UPDATE object_intents SET sweep_at = ?1 WHERE object_key = ?2 AND sweep_at > ?1")
     static let forgetIntent = SQL("DELETE FROM object_intents WHERE object_key = ?")
     static let insertMedia = SQL(

@@ -8,7 +8,8 @@ extension WriteContext {
     /// Brings the rows in order after the processes that used the store before: they are gone, since this one holds the
     /// lock.
     ///
-    /// Their leases are released, slots are counted anew, and the objects of their attempts may go.
+    /// Their leases are released, slots are counted anew, and the objects of their attempts may go, but for those that a
+    /// checkpoint keeps.
     ///
     /// - Returns: The number of jobs and deliveries that were taken back.
     func recover() throws -> Int {
@@ -107,7 +108,7 @@ enum RecoverySQL {
         """)
     static let countRecord = SQL("UPDATE deliveries SET records = records + 1 WHERE id = ?")
     static let abandonAll = SQL(
-        "UPDATE object_intents SET sweep_at = ?1 WHERE sweep_at IS NULL OR sweep_at > ?1")
+        "UPDATE object_intents SET sweep_at = ?1 WHERE sweep_at IS NULL AND kept = 0 OR sweep_at > ?1")
     static let freeGroups = SQL(
         "UPDATE lane_groups SET in_use = 0, blocked_lanes = 0 WHERE in_use <> 0 OR blocked_lanes <> 0")
     static let unblockLanes = SQL(

@@ -51,6 +51,7 @@ package enum StoreSuite {
     /// Every case.
     package static let allCases: [Case] =
         acceptCases + listCases + claimCases + laneCases + leaseCases + finishCases + gateCases + objectCases
+        + checkpointCases
         + controlCases + deliveryCases + deliveryLaneCases + accountCases + signalCases + upkeepCases
         + eventCases + deliveryListCases + redeliveryCases + listenerCases
         + replayCases + replayPaceCases + replayCancelCases
@@ -132,10 +133,18 @@ struct StoreTrial: Sendable {
 
     /// Reports an attempt's end.
     @discardableResult
-    func finish(_ claim: ClaimedJob, _ result: JobAttemptResult) async throws -> LeaseVerdict {
+    func finish(
+        _ claim: ClaimedJob, _ result: JobAttemptResult, leaving leftover: AttemptLeftover = .nothing
+    ) async throws -> LeaseVerdict {
         let report = JobAttemptReport(
-            job: claim.job.id, lease: claim.lease, result: result, record: JobAttemptRecord())
+            job: claim.job.id, lease: claim.lease, result: result, record: JobAttemptRecord(), leftover: leftover)
         return try await store.finish([report])[0]
+    }
+
+    /// Records how far an attempt is.
+    func record(_ checkpoint: TransferCheckpoint?, of claim: ClaimedJob) async throws -> LeaseVerdict {
+        let note = CheckpointNote(job: claim.job.id, lease: claim.lease, checkpoint: checkpoint)
+        return try await store.recordCheckpoints([note])[0]
     }
 
     /// Accepts a job and brings its only run to an end.

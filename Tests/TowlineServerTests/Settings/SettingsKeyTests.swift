@@ -37,6 +37,8 @@ struct SettingsKeyTests {
             ("pull.max-redirects", "10", nil),
             ("pull.total-timeout-seconds", "86400", nil),
             ("pull.small-object-bytes", "256 KiB", nil),
+            ("pull.checkpoint-bytes", "64 MiB", nil),
+            ("pull.checkpoint-seconds", "30", nil),
             ("pull.read-buffer-bytes", "32 MiB", nil),
             ("net.source.allow", "", .text(Settings.devNetworks.joined(separator: ","))),
             ("net.callback.allow", "", .text(Settings.devNetworks.joined(separator: ","))),

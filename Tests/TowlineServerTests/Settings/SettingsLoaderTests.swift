@@ -45,6 +45,8 @@ struct SettingsLoaderTests {
         #expect(settings.pull.minBytesPerSecond == 1_000)
         #expect(settings.pull.totalTimeout == .seconds(86_400))
         #expect(settings.pull.smallObjectBytes == 262_144)
+        #expect(settings.pull.checkpointBytes == 67_108_864)
+        #expect(settings.pull.checkpointTime == .seconds(30))
         #expect(settings.pull.readBufferBytes == 33_554_432)
         #expect(settings.net == .init(sourceAllow: [], callbackAllow: [], deny: [], dnsServers: [], caFile: nil))
         #expect(settings.delivery.policy == .durable)
