@@ -173,7 +173,7 @@ let package = Package(
             name: "TowlineWorkerTests",
             dependencies: [
                 "TowlineCore", "TowlineObjects", "TowlineOutbound", "TowlineStore", "TowlineStoreSQLite",
-                "TowlineTesting", "TowlineWorker", logging, nioCore, nioPosix, serviceLifecycle,
+                "TowlineTesting", "TowlineWorker", crypto, logging, nioCore, nioPosix, serviceLifecycle,
                 serviceLifecycleTestKit,
             ]
         ),

@@ -63,7 +63,10 @@ package final class DiskObjectStore: DeferredObjectStore, ResumableObjectStore {
             }
             try PosixFile.syncFolder(folder(of: key))
             let file = try PosixFile(opening: part, flags: O_RDWR)
-            guard try file.size(path: part) >= bytes else { return nil }
+            guard try file.size(path: part) >= bytes else {
+                try Self.unlinkIfPresent(part)
+                return nil
+            }
             try file.truncate(to: bytes, path: part)
             let upload = DiskUpload(
                 path: path(key), folder: folder(of: key), threads: threads, file: file, written: bytes)

@@ -60,16 +60,19 @@ package struct JobDetail: Sendable {
     package let deliveries: [Delivery]
     /// How far its transfer is known to be on stable storage, while the run is not over.
     package let checkpoint: TransferCheckpoint?
+    /// The digests of the stored object, as far as they were computed.
+    package let digests: ContentDigests?
 
     /// Joins a job with its history.
     package init(
         job: Job, attempts: [JobAttempt], events: [Event], deliveries: [Delivery],
-        checkpoint: TransferCheckpoint? = nil
+        checkpoint: TransferCheckpoint? = nil, digests: ContentDigests? = nil
     ) {
         self.job = job
         self.attempts = attempts
         self.events = events
         self.deliveries = deliveries
         self.checkpoint = checkpoint
+        self.digests = digests
     }
 }

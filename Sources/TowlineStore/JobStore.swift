@@ -119,17 +119,20 @@ package struct JobAttemptReport: Sendable {
     package var record: JobAttemptRecord
     /// What the next attempt goes on with, where the run goes on.
     package var leftover: AttemptLeftover
+    /// The digests of a stored object.
+    package var digests: ContentDigests?
 
     /// Joins the parts of a report.
     package init(
         job: JobID, lease: LeaseToken, result: JobAttemptResult, record: JobAttemptRecord,
-        leftover: AttemptLeftover = .nothing
+        leftover: AttemptLeftover = .nothing, digests: ContentDigests? = nil
     ) {
         self.job = job
         self.lease = lease
         self.result = result
         self.record = record
         self.leftover = leftover
+        self.digests = digests
     }
 }
 

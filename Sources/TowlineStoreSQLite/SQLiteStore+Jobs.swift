@@ -77,7 +77,8 @@ extension SQLiteStore {
                 attempts: try connection.all(JobSQL.attempts, .integer(seq)) { try JobSQL.attempt($0) },
                 events: try connection.all(JobSQL.events, .id(id)) { try DeliveryRows.event($0) },
                 deliveries: try connection.all(JobSQL.deliveries, .id(id)) { try DeliveryRows.delivery($0) },
-                checkpoint: try connection.first(CheckpointSQL.find, .integer(seq)) { CheckpointSQL.checkpoint($0) })
+                checkpoint: try connection.first(CheckpointSQL.find, .integer(seq)) { CheckpointSQL.checkpoint($0) },
+                digests: try connection.first(JobSQL.digests, .id(job.media)) { JobSQL.digests($0) } ?? nil)
         }
     }
 
@@ -123,6 +124,15 @@ enum JobSQL {
         SELECT \(DeliveryRows.columns) FROM deliveries d \(DeliveryRows.joins)
         WHERE e.job = ? ORDER BY e.seq, d.id
         """)
+
+    static let digests = SQL("SELECT crc64, sha256, md5 FROM media WHERE id = ?")
+
+    /// Reads a row of ``digests``; nil for media of earlier versions.
+    static func digests(_ row: borrowing SQLRow) -> ContentDigests? {
+        row.optionalInteger(0).map {
+            ContentDigests(crc64: UInt64(bitPattern: $0), sha256: row.optionalText(1), md5: row.optionalText(2))
+        }
+    }
 
     /// Reads a row of ``attempts``.
     static func attempt(_ row: borrowing SQLRow) throws -> JobAttempt {

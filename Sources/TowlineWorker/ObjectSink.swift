@@ -10,8 +10,9 @@ struct ObjectSink {
     private var smallObjectBytes = 0
     private var small = ByteBuffer()
     private var upload: (any ObjectUpload)?
-    /// The digest of the bytes so far.
-    private(set) var crc64 = CRC64()
+    private let expected: ExpectedContent
+    /// The digests of the bytes so far.
+    private(set) var digest: ContentDigest
 
     /// A sink for one object.
     ///
@@ -19,7 +20,10 @@ struct ObjectSink {
     ///   - objects: Where the object goes.
     ///   - key: Its key.
     ///   - smallObjectBytes: The largest small object.
-    init(objects: any ObjectStore, key: ObjectKey, smallObjectBytes: Int) {
+    ///   - expected: Says which digests are needed.
+    init(objects: any ObjectStore, key: ObjectKey, smallObjectBytes: Int, expected: ExpectedContent) {
+        self.expected = expected
+        digest = ContentDigest(for: expected)
         self.objects = objects
         self.key = key
         largestSmall = objects is any DeferredObjectStore ? smallObjectBytes : 0
@@ -35,15 +39,15 @@ struct ObjectSink {
         smallObjectBytes = upload == nil && (bytes ?? 0) <= Int64(largestSmall) ? largestSmall : 0
     }
 
-    /// Goes on with an upload that has bytes of a known digest.
-    mutating func goOn(with upload: any ResumableUpload, crc64: CRC64) {
+    /// Goes on with an upload that has bytes of known digests.
+    mutating func goOn(with upload: any ResumableUpload, digest: ContentDigest) {
         self.upload = upload
-        self.crc64 = crc64
+        self.digest = digest
         smallObjectBytes = 0
     }
 
     mutating func write(_ bytes: ByteBuffer) async throws {
-        crc64.update(bytes)
+        digest.update(bytes)
         if let upload { return try await upload.write(bytes) }
         if small.readableBytes + bytes.readableBytes <= smallObjectBytes {
             small.writeImmutableBuffer(bytes)
@@ -58,7 +62,7 @@ struct ObjectSink {
     /// Forgets what was written.
     mutating func restart() async throws {
         small = ByteBuffer()
-        crc64 = CRC64()
+        digest = ContentDigest(for: expected)
         if let resumable { return try await resumable.restart() }
         await upload?.abort()
         upload = nil

@@ -20,7 +20,8 @@ struct PullAttempt: Sendable {
     func run() async -> JobAttemptReport {
         var record = JobAttemptRecord()
         var leftover = AttemptLeftover.nothing
-        let result = await result(record: &record, leftover: &leftover)
+        var digests: ContentDigests?
+        let result = await result(record: &record, leftover: &leftover, digests: &digests)
         record.duration = clock.elapsed - progress.startedAt
         record.bytesReceived = progress.received
         switch result {
@@ -28,11 +29,12 @@ struct PullAttempt: Sendable {
         case .failed(let failure), .retry(let failure, _, _): record.failure = failure
         }
         return JobAttemptReport(
-            job: claim.job.id, lease: claim.lease, result: result, record: record, leftover: leftover)
+            job: claim.job.id, lease: claim.lease, result: result, record: record, leftover: leftover,
+            digests: digests)
     }
 
     private func result(
-        record: inout JobAttemptRecord, leftover: inout AttemptLeftover
+        record: inout JobAttemptRecord, leftover: inout AttemptLeftover, digests: inout ContentDigests?
     ) async -> JobAttemptResult {
         var transfer = PullTransfer(
             claim: claim, fetcher: fetcher, objects: objects, configuration: configuration, clock: clock,
@@ -46,6 +48,7 @@ struct PullAttempt: Sendable {
             try Task.checkCancellation()
             progress.enter(.uploading)
             let small = try await transfer.finish()
+            digests = transfer.digests
             return .stored(bytes: transfer.bytes, small: small)
         } catch {
             if error is CancellationError || Task.isCancelled {

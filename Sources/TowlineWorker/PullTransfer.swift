@@ -7,24 +7,22 @@ import TowlineStore
 struct PullTransfer {
     /// How often one attempt may find that what it has is of no use.
     private static let mostRestarts = 3
-    /// How much is read back at once to check what an earlier attempt left.
-    private static let readBackBytes = 256 << 10
 
-    private let claim: ClaimedJob
+    let claim: ClaimedJob
     private let fetcher: any SourceFetcher
-    private let objects: any ObjectStore
-    private let configuration: PullConfiguration
-    private let clock: any MonotonicClock
-    private let progress: AttemptProgress
-    private let ledger: CheckpointLedger
+    let objects: any ObjectStore
+    let configuration: PullConfiguration
+    let clock: any MonotonicClock
+    let progress: AttemptProgress
+    let ledger: CheckpointLedger
 
-    private var track = SourceTrack()
-    private var sink: ObjectSink
+    var track = SourceTrack()
+    var sink: ObjectSink
     private var floor: SpeedFloor
-    private var plan: CheckpointPlan
-    private var entry: CheckpointLedger.Entry?
+    var plan: CheckpointPlan
+    var entry: CheckpointLedger.Entry?
     /// Whether what earlier attempts left is taken over, or was found to be of no use.
-    private var hasResumed = false
+    var hasResumed = false
     /// Whether bytes were written that are in no checkpoint.
     private var isAhead = false
     /// The most bytes of the file that were ever here at the end of a connection.
@@ -46,7 +44,8 @@ struct PullTransfer {
         start = claim.resume?.checkpoint.bytes ?? 0
         furthest = start
         sink = ObjectSink(
-            objects: objects, key: claim.objectKey, smallObjectBytes: configuration.smallObjectBytes)
+            objects: objects, key: claim.objectKey, smallObjectBytes: configuration.smallObjectBytes,
+            expected: claim.job.request.metadata.expected)
         floor = SpeedFloor(
             bytesPerSecond: configuration.minBytesPerSecond, window: configuration.speedWindow, now: clock.elapsed)
         plan = CheckpointPlan(
@@ -55,6 +54,11 @@ struct PullTransfer {
 
     /// Bytes of the file that are here.
     var bytes: Int64 { track.position }
+
+    /// The digests of what is here.
+    var digests: ContentDigests { sink.digest.value }
+
+    var expected: ExpectedContent { claim.job.request.metadata.expected }
 
     /// Whether the attempt brought the file on so far that the count of attempts starts anew.
     var hasMadeProgress: Bool { track.version != nil && track.position - start >= configuration.progressBytes }
@@ -93,15 +97,16 @@ struct PullTransfer {
             case .rest(let count): expected = count
             }
             progress.expect(total: track.total ?? claim.job.request.metadata.expectedBytes)
-            if let total = track.total, total > configuration.maxBytes { throw tooLarge(total) }
+            if let total = track.total { try check(total: total) }
             try await receive(response, expected: expected)
         } while !track.isComplete
     }
 
-    /// Makes the object durable.
+    /// Makes the object durable, if it is what the caller expects.
     ///
     /// - Returns: The bytes of a small object, which ride in the terminal transaction.
     mutating func finish() async throws -> [UInt8]? {
+        if !expected.isEmpty, let failure = expected.judge(bytes: bytes, digests: digests) { throw failure }
         ledger.end()
         let small = try await sink.finish()
         _ = try? await entry?.work.value
@@ -142,46 +147,9 @@ struct PullTransfer {
     }
 
     /// What a checkpoint of this moment says; nil where nothing could be gone on with.
-    private var checkpoint: TransferCheckpoint? {
+    var checkpoint: TransferCheckpoint? {
         guard let version = track.version, track.position > 0 else { return nil }
-        return TransferCheckpoint(version: version, bytes: track.position, crc64: sink.crc64.value)
-    }
-
-    // MARK: What earlier attempts left
-
-    private mutating func resume() async throws {
-        defer { hasResumed = true }
-        guard let point = claim.resume else { return }
-        let checkpoint = point.checkpoint
-        guard let objects = objects as? any ResumableObjectStore,
-            let upload = try await objects.takeOver(point.keys, as: claim.objectKey, bytes: checkpoint.bytes)
-        else { return try await ledger.forget() }
-        guard try await isIntact(upload, checkpoint) else {
-            try await ledger.forget()
-            return await upload.abort()
-        }
-        sink.goOn(with: upload, crc64: CRC64(checkpoint.crc64))
-        track = SourceTrack(checkpoint)
-        plan = CheckpointPlan(
-            bytes: configuration.checkpointBytes, time: configuration.checkpointTime, recorded: checkpoint.bytes,
-            now: clock.elapsed)
-        progress.place(at: checkpoint.bytes)
-        try await ledger.record(checkpoint)
-    }
-
-    /// Reads back what an earlier attempt left: what counts is what is on disk.
-    private func isIntact(_ upload: any ResumableUpload, _ checkpoint: TransferCheckpoint) async throws -> Bool {
-        var digest = CRC64()
-        var offset: Int64 = 0
-        while offset < checkpoint.bytes {
-            try Task.checkCancellation()
-            let bytes = try await upload.read(
-                at: offset, count: Int(min(Int64(Self.readBackBytes), checkpoint.bytes - offset)))
-            guard bytes.readableBytes > 0 else { return false }
-            digest.update(bytes)
-            offset += Int64(bytes.readableBytes)
-        }
-        return digest.value == checkpoint.crc64
+        return TransferCheckpoint(version: version, bytes: track.position, crc64: sink.digest.crc64.value)
     }
 
     /// Forgets what is here, and that it was recorded, before other bytes take its place.
@@ -220,7 +188,7 @@ struct PullTransfer {
 
     private mutating func take(_ chunk: ByteBuffer) async throws {
         progress.receive(bytes: chunk.readableBytes)
-        guard track.position + Int64(chunk.readableBytes) <= configuration.maxBytes else { throw tooLarge(nil) }
+        try check(position: track.position + Int64(chunk.readableBytes))
         let now = clock.elapsed
         guard floor.isFastEnough(after: chunk.readableBytes, now: now) else {
             throw JobFailure(
@@ -249,26 +217,16 @@ struct PullTransfer {
         }
     }
 
-    /// Keeps the checkpoints going.
-    private mutating func writeDown(now: Duration) async throws {
-        guard track.version != nil, let upload = sink.resumable else { return }
-        if let entry, entry.isOver.isSet { try await settle() }
-        var step = plan.step(position: track.position, now: now)
-        if step == .wait {
-            try await settle()
-            step = plan.step(position: track.position, now: now)
-        }
-        guard step == .begin, let checkpoint else { return }
-        plan.begin(position: track.position, now: now)
-        entry = ledger.begin(checkpoint, of: upload)
+    /// Refuses a file by the length that the source announced.
+    private func check(total: Int64) throws {
+        if let failure = expected.judge(bytes: total) { throw failure }
+        if total > configuration.maxBytes { throw tooLarge(total) }
     }
 
-    /// Waits for the checkpoint that was begun.
-    private mutating func settle() async throws {
-        guard let entry else { return }
-        self.entry = nil
-        plan.end()
-        try await entry.work.value
+    /// Stops a file that is longer than it may be, where nothing was announced.
+    private func check(position: Int64) throws {
+        if let most = expected.bytes, position > most, let failure = expected.judge(bytes: position) { throw failure }
+        if position > configuration.maxBytes { throw tooLarge(nil) }
     }
 
     private func tooLarge(_ length: Int64?) -> JobFailure {

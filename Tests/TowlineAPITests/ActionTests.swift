@@ -88,6 +88,20 @@ struct ActionTests {
             ),
             (["UploadMetadatas": metadata(#""FileExtension":"exe""#)], "InvalidFileName.Extension", "extension"),
             (["UploadMetadatas": metadata(#""FileSize":"-1""#)], "InvalidParameter.UploadMetadatas", "FileSize"),
+            (["UploadMetadatas": metadata(#""TowlineSize":"-1""#)], "InvalidParameter.UploadMetadatas", "TowlineSize"),
+            (["UploadMetadatas": metadata(#""TowlineSize":"+1""#)], "InvalidParameter.UploadMetadatas", "TowlineSize"),
+            (
+                ["UploadMetadatas": metadata(#""TowlineCrc64":"18446744073709551616""#)],
+                "InvalidParameter.UploadMetadatas", "TowlineCrc64"
+            ),
+            (
+                ["UploadMetadatas": metadata(#""TowlineMd5":"\#(String(repeating: "g", count: 32))""#)],
+                "InvalidParameter.UploadMetadatas", "TowlineMd5"
+            ),
+            (
+                ["UploadMetadatas": metadata(#""TowlineSha256":"\#(String(repeating: "a", count: 63))""#)],
+                "InvalidParameter.UploadMetadatas", "TowlineSha256"
+            ),
             (["UploadMetadatas": metadata(#""CateId":"x""#)], "InvalidParameter.UploadMetadatas", "CateId"),
             (["UploadMetadatas": metadata(#""ReferenceId":"abc""#)], "InvalidParameter.UploadMetadatas", "ReferenceId"),
             (["UserData": "{"], "InvalidParameter.UserData", "JSON"),
@@ -145,6 +159,27 @@ struct ActionTests {
             #expect(job.request.extend == #"{"id":"1"}"#)
             let info = try await caller.rpc("GetURLUploadInfos", ["JobIds": id.description])
             #expect(info.json["URLUploadInfoList"]?.elements?.first?["UserData"]?.string == text)
+        }
+    }
+
+    @Test("what a caller says about a file is kept: its size and digests, in either case of letters")
+    func expectations() async throws {
+        let fixture = try await APIFixture()
+        try await fixture.run { caller in
+            let fields =
+                #""TowlineSize":"7","TowlineCrc64":"18446744073709551615","#
+                + #""TowlineMd5":"\#(String(repeating: "aB", count: 16))","#
+                + #""TowlineSha256":"\#(String(repeating: "0F", count: 32))""#
+            let answer = try await caller.rpc(
+                "UploadMediaByURL",
+                ["UploadURLs": "https://media.example.com/a.mp4", "UploadMetadatas": Self.metadata(fields)])
+            let id = answer.json["UploadJobs"]?.elements?.first?["JobId"]?.string
+            let stored = try #require(JobID(id ?? ""), "\(answer.text)")
+            let found = try await fixture.test.store.jobDetail(stored)?.job.request.metadata.expected
+            #expect(found?.bytes == 7)
+            #expect(found?.crc64 == .max)
+            #expect(found?.md5 == String(repeating: "ab", count: 16))
+            #expect(found?.sha256 == String(repeating: "0f", count: 32))
         }
     }
 

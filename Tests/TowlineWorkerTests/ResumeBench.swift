@@ -154,9 +154,12 @@ final class ResumeBench: Sendable {
     }
 
     /// Accepts a job for the source.
-    func accept() async throws -> Job {
+    func accept(expecting expected: ExpectedContent = ExpectedContent()) async throws -> Job {
         let url = try origin.url("/a.mp4").absoluteString
-        let request = PullRequest(sourceURL: url, displayURL: url, origin: "http://127.0.0.1:\(origin.port)")
+        var metadata = MediaMetadata()
+        metadata.expected = expected
+        let request = PullRequest(
+            sourceURL: url, displayURL: url, origin: "http://127.0.0.1:\(origin.port)", metadata: metadata)
         return try #require(
             try await store.accept(JobSubmission(account: .standard, requests: [request])).first)
     }

@@ -66,6 +66,11 @@ enum UploadMetadata {
             parameters["StorageLocation"], name: "StorageLocation", limit: 256)
         metadata.referenceID = try referenceID(field("ReferenceId"))
         metadata.expectedBytes = try fileSize(field("FileSize"))
+        metadata.expected.bytes = try number(field("TowlineSize"), name: "TowlineSize", what: "a whole number of bytes")
+        metadata.expected.crc64 = try number(
+            field("TowlineCrc64"), name: "TowlineCrc64", what: "a whole number of 64 bits, in decimal digits")
+        metadata.expected.sha256 = try hexadecimal(field("TowlineSha256"), name: "TowlineSha256", digits: 64)
+        metadata.expected.md5 = try hexadecimal(field("TowlineMd5"), name: "TowlineMd5", digits: 32)
         metadata.fileExtension = try fileExtension(field("FileExtension"), of: url)
         return metadata
     }
@@ -120,6 +125,29 @@ enum UploadMetadata {
             throw .invalidNamedParameter("UploadMetadatas", "FileSize is a whole number of bytes.")
         }
         return bytes
+    }
+
+    /// A number in decimal digits and nothing else.
+    private static func number<Number: FixedWidthInteger>(
+        _ text: String?, name: String, what: String
+    ) throws(VODError) -> Number? {
+        guard let text else { return nil }
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Number(text) else {
+            throw .invalidNamedParameter("UploadMetadatas", "\(name) is \(what).")
+        }
+        return number
+    }
+
+    /// A digest in hexadecimal digits of either case.
+    private static func hexadecimal(_ text: String?, name: String, digits: Int) throws(VODError) -> String? {
+        guard let text = text?.lowercased() else { return nil }
+        let isDigest =
+            text.utf8.count == digits
+            && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        guard isDigest else {
+            throw .invalidNamedParameter("UploadMetadatas", "\(name) has \(digits) hexadecimal digits.")
+        }
+        return text
     }
 
     /// `FileExtension` beats the extension in the URL; one of them must be there and be known (vod-api.md 1.1).

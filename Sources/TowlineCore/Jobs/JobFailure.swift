@@ -32,6 +32,8 @@ package enum FailureCode: String, Sendable, Hashable, CaseIterable {
     case tooManyRedirects = "TooManyRedirects"
     /// The file is larger than `pull.max-bytes`.
     case fileTooLarge = "FileTooLarge"
+    /// The size or a digest of the file is not the one that the caller named.
+    case contentMismatch = "ContentMismatch"
     /// The object store refused or failed.
     case storageFailed = "StorageFailed"
     /// The run was cancelled.
@@ -43,7 +45,7 @@ package enum FailureCode: String, Sendable, Hashable, CaseIterable {
     package var isRetryable: Bool {
         switch self {
         case .sourceUnavailable, .sourceTimeout, .sourceTruncated, .storageFailed, .internalError: true
-        case .urlInvalid, .addressForbidden, .tooManyRedirects, .fileTooLarge, .cancelled: false
+        case .urlInvalid, .addressForbidden, .tooManyRedirects, .fileTooLarge, .contentMismatch, .cancelled: false
         }
     }
 
@@ -61,6 +63,8 @@ package enum FailureCode: String, Sendable, Hashable, CaseIterable {
         case .sourceTruncated: "The body ended before its announced length in every attempt. Check the source."
         case .tooManyRedirects: "The source redirects too often or to nowhere. Use the final URL."
         case .fileTooLarge: "The file is larger than `pull.max-bytes`. Raise the limit."
+        case .contentMismatch:
+            "The file is not the one that the caller described: its size or a digest differs. Nothing was stored. Check both."
         case .storageFailed: "The object store refused or failed. Check its space and permissions, then retry the job."
         case .cancelled: "The job was cancelled. `towline jobs retry` starts a new run."
         case .internalError: "A fault in Towline. The log has the details; please report it."

@@ -53,6 +53,8 @@ package struct MediaMetadata: Sendable, Hashable {
     package var referenceID: String?
     /// The size in bytes that the caller expects: a hint.
     package var expectedBytes: Int64?
+    /// What the file must be, or the job fails.
+    package var expected = ExpectedContent()
     /// Lower-case, without the dot: from the metadata or from the URL's path.
     package var fileExtension: String?
 
@@ -73,6 +75,7 @@ package struct MediaMetadata: Sendable, Hashable {
             "referenceID": referenceID.json,
             "expectedBytes": expectedBytes.map { .integer($0) },
             "fileExtension": fileExtension.json,
+            "expected": expected.json,
         ])
     }
 
@@ -89,5 +92,6 @@ package struct MediaMetadata: Sendable, Hashable {
         referenceID = json["referenceID"]?.string
         expectedBytes = json["expectedBytes"]?.integerValue
         fileExtension = json["fileExtension"]?.string
+        expected = ExpectedContent(json: json["expected"])
     }
 }

@@ -19,12 +19,13 @@ extension WriteContext {
             return .leaseLost
         }
         try releaseSlot(lane: run.lane)
-        try leave(report.leftover, under: key, of: run)
         switch report.result {
         case .released:
+            try leave(report.leftover, under: key, of: run)
             try giveBack(run, key: key)
         case .retry(let failure, let wait, let madeProgress):
             try insertAttempt(of: run, record: report.record, failure: report.record.failure ?? failure)
+            try leave(report.leftover, under: key, of: run)
             try abandon(key, at: now)
             try scheduleRetry(of: run, failure: failure, after: wait, madeProgress: madeProgress)
         case .failed(let failure):
@@ -34,7 +35,7 @@ extension WriteContext {
         case .stored(let bytes, let small):
             try insertAttempt(of: run, record: report.record, failure: report.record.failure)
             try connection.run(FinishSQL.forgetIntent, .text(key.description))
-            try insertMedia(of: run, key: key, bytes: bytes, small: small)
+            try insertMedia(of: run, key: key, bytes: bytes, digests: report.digests, small: small)
             try end(run, with: .stored(key, bytes: bytes), received: bytes)
         }
         return .recorded
@@ -78,11 +79,14 @@ extension WriteContext {
         effects.signal(.objectsPending)
     }
 
-    private func insertMedia(of run: StoredRun, key: ObjectKey, bytes: Int64, small: [UInt8]?) throws {
+    private func insertMedia(
+        of run: StoredRun, key: ObjectKey, bytes: Int64, digests: ContentDigests?, small: [UInt8]?
+    ) throws {
         try connection.run(
             FinishSQL.insertMedia, .id(run.job.media), .text(run.job.account.description),
             .text(run.job.app.description), .integer(run.seq), .integer(run.job.run), .text(key.description),
-            .integer(bytes), .time(now))
+            .integer(bytes), .time(now), .integer(digests.map { Int64(bitPattern: $0.crc64) }),
+            .text(digests?.sha256), .text(digests?.md5))
         guard let small else { return }
         try connection.run(
             FinishSQL.insertSmallObject, .id(run.job.media), .text(key.description), .blob(small))
@@ -177,8 +181,8 @@ enum FinishSQL {
     static let forgetIntent = SQL("DELETE FROM object_intents WHERE object_key = ?")
     static let insertMedia = SQL(
         """
-        INSERT INTO media (id, account_id, app, job, run, object_key, bytes, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO media (id, account_id, app, job, run, object_key, bytes, created_at, crc64, sha256, md5)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     static let insertSmallObject = SQL("INSERT INTO small_objects (media, object_key, bytes) VALUES (?, ?, ?)")
     static let end = SQL(

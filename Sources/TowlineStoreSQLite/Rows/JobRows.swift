@@ -55,8 +55,7 @@ enum JobRows {
     private static func metadata(title: String, fileExtension: String?, rest: String?) -> MediaMetadata {
         var metadata = MediaMetadata()
         if let rest {
-            // Metadata decides nothing about the pull: a row that cannot be read must not keep its lane from being
-            // claimed.
+            // A row that cannot be read must not keep its lane from being claimed.
             if let json = try? JSONParser.parse(rest) { metadata = MediaMetadata(json: json) }
         }
         metadata.title = title

@@ -33,6 +33,10 @@ extension StoreSuite {
                 request.metadata.storageLocation = "loc"
                 request.metadata.referenceID = "ref-000001"
                 request.metadata.expectedBytes = 1 << 40
+                request.metadata.expected.bytes = 1 << 41
+                request.metadata.expected.crc64 = .max
+                request.metadata.expected.sha256 = "5a"
+                request.metadata.expected.md5 = "6b"
                 request.metadata.fileExtension = nil
             }
             let job = try await trial.accept([request])[0]

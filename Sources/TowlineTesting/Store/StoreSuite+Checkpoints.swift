@@ -134,5 +134,14 @@ extension StoreSuite {
             _ = try await trial.store.retry(running.id)
             try expect(try await trial.claimOne().resume == nil, "the next run has a resume point")
         },
+        Case("the digests of a stored object come back, those that were computed") { trial in
+            for digests in [
+                nil, ContentDigests(crc64: .max), ContentDigests(crc64: 0, sha256: "5a", md5: "6b"),
+            ] {
+                let job = try await trial.accept(1)[0]
+                try await trial.finish(try await trial.claimOne(), .stored(bytes: 1, small: nil), digests: digests)
+                try expectEqual(try await trial.detail(job.id).digests, digests, "digests")
+            }
+        },
     ]
 }

@@ -134,10 +134,12 @@ struct StoreTrial: Sendable {
     /// Reports an attempt's end.
     @discardableResult
     func finish(
-        _ claim: ClaimedJob, _ result: JobAttemptResult, leaving leftover: AttemptLeftover = .nothing
+        _ claim: ClaimedJob, _ result: JobAttemptResult, leaving leftover: AttemptLeftover = .nothing,
+        digests: ContentDigests? = nil
     ) async throws -> LeaseVerdict {
         let report = JobAttemptReport(
-            job: claim.job.id, lease: claim.lease, result: result, record: JobAttemptRecord(), leftover: leftover)
+            job: claim.job.id, lease: claim.lease, result: result, record: JobAttemptRecord(), leftover: leftover,
+            digests: digests)
         return try await store.finish([report])[0]
     }
 
