@@ -20,16 +20,19 @@ package struct QueueTargets: Sendable {
     static let nameParameter = "MnsQueueName"
 
     private let own: OwnAddress
-    private let acceptsRemote: Bool
+    private let acceptsRemote: @Sendable (HTTPURL) -> Bool
     private let ensureQueue: EnsureQueue
 
     /// The queues of one server.
     ///
     /// - Parameters:
     ///   - own: Which endpoints are this server's own.
-    ///   - acceptsRemote: Whether there are credentials for queues of other servers.
+    ///   - acceptsRemote: Whether the access key for queues of other servers belongs to an endpoint; signatures
+    ///     must reach nobody else.
     ///   - ensureQueue: Makes sure that a built-in queue is there.
-    package init(own: OwnAddress, acceptsRemote: Bool, ensureQueue: @escaping EnsureQueue) {
+    package init(
+        own: OwnAddress, acceptsRemote: @escaping @Sendable (HTTPURL) -> Bool, ensureQueue: @escaping EnsureQueue
+    ) {
         self.own = own
         self.acceptsRemote = acceptsRemote
         self.ensureQueue = ensureQueue
@@ -39,10 +42,14 @@ package struct QueueTargets: Sendable {
     ///
     /// - Parameters:
     ///   - own: Which endpoints are this server's own.
-    ///   - acceptsRemote: Whether there are credentials for queues of other servers.
+    ///   - acceptsRemote: Whether the access key for queues of other servers belongs to an endpoint; signatures
+    ///     must reach nobody else.
     ///   - store: Holds the built-in queues.
     ///   - createsMissing: Whether a missing built-in queue is made (`queue.create-missing`).
-    package init(own: OwnAddress, acceptsRemote: Bool, store: any QueueStore, createsMissing: Bool) {
+    package init(
+        own: OwnAddress, acceptsRemote: @escaping @Sendable (HTTPURL) -> Bool, store: any QueueStore,
+        createsMissing: Bool
+    ) {
         self.init(own: own, acceptsRemote: acceptsRemote) { account, name in
             let queue = QueueAddress(account: account, name: name)
             do {
@@ -105,11 +112,11 @@ package struct QueueTargets: Sendable {
         let url = try Self.url(of: endpoint)
         try Self.check(name: name)
         guard !own.includes(url) else { return .queue(name: name) }
-        guard acceptsRemote else {
+        guard acceptsRemote(url) else {
             throw Problem(
                 parameter: Self.endpointParameter,
-                detail: "It is another server's address, and there is no access key for one: set "
-                    + "queue.remote-access-key-id and queue.remote-access-key-secret, or name this server's own.")
+                detail: "It is another server's address, and there is no access key for it: name the endpoint of "
+                    + "queue.remote-endpoint with its queue.remote-access-key-id, or this server's own.")
         }
         if let refusal = await callbacks.refusal(of: url) {
             throw Problem(parameter: Self.endpointParameter, detail: refusal)

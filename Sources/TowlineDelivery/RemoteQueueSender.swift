@@ -11,6 +11,7 @@ package final class RemoteQueueSender: QueueSender {
     private let client: OutboundClient
     private let targets: OutboundTargets
     private let credentials: MNSCredentials?
+    private let accepts: @Sendable (HTTPURL) -> Bool
     private let encoding: MNSBodyEncoding
     private let wallClock: @Sendable () -> Timestamp
 
@@ -20,15 +21,19 @@ package final class RemoteQueueSender: QueueSender {
     ///   - client: Makes the connections.
     ///   - credentials: Sign the requests (`queue.remote-access-key-id`, `queue.remote-access-key-secret`); without them
     ///     every attempt fails.
+    ///   - accepts: Whether the credentials belong to an endpoint (`queue.remote-endpoint`): nobody else may see what
+    ///     they signed, since a signature does not cover the host.
     ///   - encoding: How events stand in messages (`queue.body-encoding`).
     ///   - wallClock: What requests are dated with.
     package init(
-        client: OutboundClient, credentials: MNSCredentials?, encoding: EventBodyEncoding,
+        client: OutboundClient, credentials: MNSCredentials?,
+        accepts: @escaping @Sendable (HTTPURL) -> Bool = { _ in true }, encoding: EventBodyEncoding,
         wallClock: @escaping @Sendable () -> Timestamp
     ) {
         self.client = client
         targets = OutboundTargets(client: client)
         self.credentials = credentials
+        self.accepts = accepts
         self.encoding = encoding == .base64 ? .base64 : .plain
         self.wallClock = wallClock
     }
@@ -39,18 +44,19 @@ package final class RemoteQueueSender: QueueSender {
 
     package func send(_ request: QueueEventRequest) async -> EventExchange {
         let endpoint: MNSEndpoint
+        let url: HTTPURL
         do {
             endpoint = try MNSEndpoint(parsing: request.endpoint)
-            _ = try targets.target(of: endpoint.description)
+            url = try targets.target(of: endpoint.description).url
             try MNSLimits.checkQueueName(request.queue)
         } catch {
             return EventExchange(.unusable(cause: Self.unusable(error)))
         }
-        guard let credentials else {
+        guard let credentials, accepts(url) else {
             return EventExchange(
                 .failed(
-                    cause: "there is no access key for \(endpoint); set queue.remote-access-key-id and "
-                        + "queue.remote-access-key-secret"))
+                    cause: "there is no access key for \(endpoint); set queue.remote-endpoint, "
+                        + "queue.remote-access-key-id and queue.remote-access-key-secret"))
         }
         let transport = GuardedMNSTransport(
             client: client, targets: targets, time: request.timeout, keptBytes: request.keptResponseBytes)

@@ -180,7 +180,7 @@ final class ServerBuild: Sendable {
                 credentials: settings.queue.remoteKey.map {
                     MNSCredentials(accessKeyID: $0.id, secret: $0.secret.value)
                 },
-                encoding: settings.queue.bodyEncoding, wallClock: WallClock.now),
+                accepts: acceptsRemoteQueues, encoding: settings.queue.bodyEncoding, wallClock: WallClock.now),
             configuration: configuration, wallClock: WallClock.now, logger: logger)
     }
 
@@ -254,6 +254,12 @@ final class ServerBuild: Sendable {
         }
     }
 
+    /// Whether the access key for queues of other servers belongs to an endpoint.
+    private var acceptsRemoteQueues: @Sendable (HTTPURL) -> Bool {
+        let endpoint = settings.queue.remoteKey.flatMap { try? HTTPURL(parsing: $0.endpoint) }
+        return { url in endpoint.map { $0.isSameOrigin(as: url) } ?? false }
+    }
+
     /// Which queues callbacks may name.
     private var queueTargets: QueueTargets {
         var listen = settings.api.listen
@@ -261,7 +267,7 @@ final class ServerBuild: Sendable {
         let scheme = settings.api.tls == nil ? "http" : "https"
         return QueueTargets(
             own: OwnAddress(publicURL: addresses.api, listener: "\(scheme)://\(listen)"),
-            acceptsRemote: settings.queue.remoteKey != nil, store: store, createsMissing: settings.queue.createsMissing)
+            acceptsRemote: acceptsRemoteQueues, store: store, createsMissing: settings.queue.createsMissing)
     }
 
     /// What both listeners demand of a connection.

@@ -148,12 +148,12 @@ extension SQLConnection {
             found += rows
             break
         }
-        var looked = 0
-        try each(QueueReadSQL.hidden, .integer(queue.id), .time(now)) { row in
-            let message = try MessageRows.read(row)
-            if message.timing.enqueuedAt >= cutoff { found.append(message) }
-            looked += 1
-            return looked < 1000
+        // Those whose time has come but which nobody has shown yet; bodies only of what is needed.
+        let due = try all(QueueReadSQL.dueKeys, .integer(queue.id), .time(now), .time(cutoff)) { row in
+            (priority: row.int(1), enqueuedAt: row.time(2), number: row.integer(0))
+        }
+        for key in due.sorted(by: <).prefix(count) {
+            found += try all(QueueReadSQL.message, .integer(key.number)) { try MessageRows.read($0) }
         }
         found.sort {
             ($0.message.priority, $0.message.enqueuedAt, $0.number)
@@ -193,9 +193,10 @@ enum QueueReadSQL {
         WHERE queue = ? AND hiding = 0 AND (priority, enqueued_at) >= (?, ?)
         ORDER BY priority, enqueued_at, id LIMIT ?
         """)
-    static let hidden = SQL(
+    static let dueKeys = SQL(
         """
-        SELECT \(MessageRows.columns) FROM queue_messages
-        WHERE queue = ? AND hiding > 0 AND visible_at <= ? ORDER BY visible_at
+        SELECT id, priority, enqueued_at FROM queue_messages
+        WHERE queue = ? AND hiding > 0 AND visible_at <= ? AND enqueued_at >= ? ORDER BY visible_at LIMIT 1000
         """)
+    static let message = SQL("SELECT \(MessageRows.columns) FROM queue_messages WHERE id = ?")
 }

@@ -418,12 +418,19 @@ def test_what_is_received_too_often_goes_to_the_dead_letters(started, mns):
 # -- Another server's queue
 
 
+def remote_flags(endpoint, key):
+    return [
+        "--queue-remote-endpoint", endpoint, "--queue-remote-access-key-id", key["id"],
+        "--queue-remote-access-key-secret", key["secret"],
+    ]
+
+
 @pytest.fixture
 def remote(started):
     """Another server that has an account for us, and the flags that let ours use it."""
     stage = started()
     made = stage.admin.post("/keys", {"account": OTHER_ACCOUNT})
-    flags = ["--queue-remote-access-key-id", made["id"], "--queue-remote-access-key-secret", made["secret"]]
+    flags = remote_flags(stage.server.api, made)
     return stage, {"key": made["id"], "secret": made["secret"]}, flags
 
 
@@ -496,8 +503,7 @@ def test_an_event_waits_for_a_server_that_is_down(started, origin, mns, remote):
     there = started(api_port=port)
     made = there.admin.post("/keys", {"account": OTHER_ACCOUNT})
     access = {"key": made["id"], "secret": made["secret"]}
-    flags = ["--queue-remote-access-key-id", made["id"], "--queue-remote-access-key-secret", made["secret"]]
-    stage = started(*flags, *DURABLE)
+    stage = started(*remote_flags(there.server.api, made), *DURABLE)
     queue = mns(there, "events", **access)
     queue.create()
     stage.api.must("SetMessageCallback", to_queue(stage, "events", there.server.api))
@@ -526,7 +532,7 @@ def test_without_credentials_another_server_is_refused_when_saved(started, origi
     ({"MnsEndpoint": "nonsense"}, "MnsEndpoint"), ({"MnsEndpoint": "http://169.254.169.254/"}, "MnsEndpoint"),
 ])
 def test_a_wrong_queue_callback_is_refused_by_its_name(started, vod, change, named):
-    stage = started("--queue-remote-access-key-id", "k", "--queue-remote-access-key-secret", "s")
+    stage = started(*remote_flags("http://169.254.169.254", {"id": "k", "secret": "s"}))
     for name in ("vod-new", "vod-legacy"):
         with pytest.raises(SDKError) as caught:
             vod(stage, name).call("SetMessageCallback", {**to_queue(stage, "good"), **change})

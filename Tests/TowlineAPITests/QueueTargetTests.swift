@@ -23,7 +23,7 @@ final class QueueShelf: Sendable {
     var asked: [String] { state.withLock { $0.asked } }
 
     func targets(own: OwnAddress = QueueTargetTests.own, acceptsRemote: Bool = true) -> QueueTargets {
-        QueueTargets(own: own, acceptsRemote: acceptsRemote) { account, name in
+        QueueTargets(own: own, acceptsRemote: { _ in acceptsRemote }) { account, name in
             self.state.withLock { state in
                 state.asked.append("\(account)/\(name)")
                 if self.createsMissing { state.names.insert(name.description) }

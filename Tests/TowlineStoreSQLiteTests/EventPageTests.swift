@@ -103,9 +103,7 @@ struct EventPageTests {
         #expect(first.map(\.account) == [account])
         try await store.acknowledge(first[0].id, by: "l")
         #expect(try await store.events(for: "l", limit: 10).isEmpty)
-        let start = ContinuousClock.now
         for _ in 0..<100 { #expect(try await store.events(for: "l", limit: 10).isEmpty) }
-        #expect(ContinuousClock.now - start < .seconds(5))
         _ = try await store.accept(JobSubmission(account: account, requests: [request()]))
         try await store.finish(try await store.claim()[0])
         #expect(try await store.events(for: "l", limit: 10).count == 2)

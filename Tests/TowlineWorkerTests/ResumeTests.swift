@@ -120,7 +120,7 @@ struct ResumeTests {
             ], ranges: [nil, rest]),
         Script(
             testDescription: "a stall", answers: [SourceAnswer.whole(file).cut(after: half, .stall), tail],
-            ranges: [nil, rest], idleTimeout: .milliseconds(200)),
+            ranges: [nil, rest], idleTimeout: .seconds(3)),
         Script(
             testDescription: "206 for the whole, unasked", answers: [.part(file, from: 0)], ranges: [nil]),
         Script(

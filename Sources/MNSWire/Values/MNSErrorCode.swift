@@ -117,9 +117,10 @@ extension MNSErrorCode {
     package static let internalServerError = MNSErrorCode(
         "InternalServerError", 500, "The server failed.")
 
-    /// The server cannot work at the moment, and nothing was done; the code and the status of the vendor's other products.
+    /// The server cannot work at the moment; the code and the status of the vendor's other products.
     package static let serviceUnavailable = MNSErrorCode(
-        "ServiceUnavailable", 503, "The server cannot work at the moment; nothing was done.")
+        "ServiceUnavailable", 503,
+        "The server cannot work at the moment; try again, and expect that it may have been done.")
 
     /// The codes about topics, which this server never answers with; their statuses are assumed.
     package static let topicCodes = [

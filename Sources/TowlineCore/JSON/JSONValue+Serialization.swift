@@ -47,6 +47,10 @@ extension JSONValue {
             case 0..<0x20, 0x7F:
                 output.append(contentsOf: "\\u00".utf8)
                 output.append(contentsOf: [digits[Int(byte >> 4)], digits[Int(byte & 15)]])
+            case 0xBE where output.suffix(2) == [0xEF, 0xBF], 0xBF where output.suffix(2) == [0xEF, 0xBF]:
+                // U+FFFE and U+FFFF, which XML cannot carry: events travel in queues as they are, too.
+                output.removeLast(2)
+                output.append(contentsOf: byte == 0xBE ? "\\ufffe".utf8 : "\\uffff".utf8)
             default: output.append(byte)
             }
         }

@@ -146,6 +146,8 @@ extension Settings {
     package struct Queue: Sendable, Equatable {
         /// An access key for queues of other servers.
         package struct RemoteKey: Sendable, Equatable {
+            /// The one endpoint that it belongs to, and that gets its signatures.
+            package var endpoint: String
             /// Its public part.
             package var id: String
             /// Its secret.

@@ -154,18 +154,17 @@ extension Settings.Queue {
             remoteKey: try Self.remoteKey(values))
     }
 
+    /// The three settings go together.
     private static func remoteKey(_ values: SettingsValues) throws(SettingsError) -> RemoteKey? {
-        switch (values.text("queue.remote-access-key-id"), values.text("queue.remote-access-key-secret")) {
-        case (nil, nil):
-            return nil
-        case (let id?, let secret?):
-            return RemoteKey(id: id, secret: Settings.Secret(secret))
-        case (let id, _):
-            let (missing, present) = id == nil ? ("id", "secret") : ("secret", "id")
-            throw SettingsError(
-                .conflict, key: "queue.remote-access-key-\(missing)",
-                "queue.remote-access-key-\(missing) must be set when queue.remote-access-key-\(present) is")
+        let names = ["endpoint", "access-key-id", "access-key-secret"].map { "queue.remote-\($0)" }
+        let set = names.compactMap { values.text($0) }
+        guard !set.isEmpty else { return nil }
+        guard set.count == names.count else {
+            let missing = names.first { values.text($0) == nil } ?? ""
+            let present = names.first { values.text($0) != nil } ?? ""
+            throw SettingsError(.conflict, key: missing, "\(missing) must be set when \(present) is")
         }
+        return RemoteKey(endpoint: set[0], id: set[1], secret: Settings.Secret(set[2]))
     }
 }
 

@@ -264,8 +264,13 @@ extension SettingsKey {
                 + "were over."
         ),
         SettingsKey(
+            "queue.remote-endpoint", .webURL, default: .unset,
+            "Endpoint of the other MNS whose queues callbacks may name; goes with `queue.remote-access-key-id`, whose "
+                + "signatures go nowhere else."
+        ),
+        SettingsKey(
             "queue.remote-access-key-id", .token, default: .unset,
-            "Access key for queues of other servers that callbacks name; goes with `queue.remote-access-key-secret`."
+            "Access key at `queue.remote-endpoint`; goes with `queue.remote-access-key-secret`."
         ),
         SettingsKey(
             "queue.remote-access-key-secret", .token, default: .unset, isSecret: true,

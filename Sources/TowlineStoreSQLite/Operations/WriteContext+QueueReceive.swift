@@ -79,14 +79,18 @@ extension WriteContext {
             guard let queue = try queue(number: effect.queue) else { continue }
             var isDone = true
             var left = effect.shown
+            var wasFull = false
             let line = waiters.line(queue.id, atMost: min(left, Self.lineLimit))
             for waiter in line where left > 0 {
                 let claims = try claim(waiter.count, in: queue, visibility: waiter.visibility, isDone: &isDone)
                 left = claims.isEmpty ? 0 : left - claims.count
+                wasFull = claims.count == waiter.count
                 let desk = queues.desk
                 if !claims.isEmpty { effects.afterCommit { desk.hand(claims, of: queue.id, to: waiter.id) } }
             }
-            if left > 0, line.count == Self.lineLimit { isDone = false }
+            // What an alarm has shown is not counted but taken for the bound: there may be more.
+            let isCut = effect.shown >= Self.lineLimit && left <= 0 && wasFull
+            if isCut || (left > 0 && line.count == Self.lineLimit) { isDone = false }
             // Where more may be there for more than could be served, the alarm rings at once.
             let wait = isDone ? try firstHidden(in: queue.id).map { $0 - now } : .zero
             if let wait { effects.afterCommit { waiters.expect(effect.queue, after: wait) } }

@@ -61,6 +61,7 @@ struct SettingsKeyTests {
             ("queue.body-encoding", "base64", nil),
             ("queue.create-missing", "false", "true"),
             ("queue.max-waiting-receives", "10000", nil),
+            ("queue.remote-endpoint", .unset, nil),
             ("queue.remote-access-key-id", .unset, nil),
             ("queue.remote-access-key-secret", .unset, nil),
             ("limits.upload-media-by-url-per-second", "100", "0"),
@@ -121,7 +122,8 @@ struct SettingsKeyTests {
     func everySettingCounts() throws {
         let base = [
             "api.tls-certificate": "a.pem", "api.tls-key": "a.key", "admin.token": "first", "data.dir": "/a",
-            "queue.remote-access-key-id": "first", "queue.remote-access-key-secret": "first",
+            "queue.remote-endpoint": "http://first.test", "queue.remote-access-key-id": "first",
+            "queue.remote-access-key-secret": "first",
         ]
         let unchanged = try loadSettings(flags: base)
         for key in SettingsKey.table {
