@@ -18,7 +18,18 @@ package struct ContentDigest: Sendable {
     /// Takes further bytes.
     package mutating func update(_ bytes: ByteBuffer) {
         crc64.update(bytes)
-        guard sha256 != nil || md5 != nil else { return }
+        catchUp(bytes)
+    }
+
+    /// Whether there are digests that need every byte in order.
+    package var needsOrder: Bool { sha256 != nil || md5 != nil }
+
+    /// Takes note of bytes of which only the CRC-64 is known, which is now this; the others must ``catchUp(_:)``.
+    package mutating func skip(to crc64: CRC64) { self.crc64 = crc64 }
+
+    /// Takes bytes that the CRC-64 has already.
+    package mutating func catchUp(_ bytes: ByteBuffer) {
+        guard needsOrder else { return }
         bytes.withUnsafeReadableBytes { bytes in
             sha256?.update(bufferPointer: bytes)
             md5?.update(bufferPointer: bytes)

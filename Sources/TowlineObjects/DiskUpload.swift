@@ -15,7 +15,7 @@ import Synchronization
 /// Writing overlaps with receiving: a write returns when the one before it is done. The kernel is asked to begin
 /// writing to the disk every few megabytes, so that little is left for a sync. What was begun on the disk threads is
 /// done whether or not the caller's task is cancelled.
-final class DiskUpload: ResumableUpload {
+final class DiskUpload: PositionedUpload {
     static let partSuffix = ".part"
     /// How many bytes gather before the kernel is asked to begin writing them to the disk.
     private static let writebackBytes: Int64 = 8 << 20
@@ -62,6 +62,19 @@ final class DiskUpload: ResumableUpload {
         try await before?.value
         let next = Task { try await threads.runIfActive { [self] in try append(bytes) } }
         pending.withLock { $0 = next }
+    }
+
+    func write(_ bytes: ByteBuffer, at offset: Int64) async throws {
+        try await Task { try await threads.runIfActive { [self] in try put(bytes, at: offset) } }.value
+    }
+
+    func proceed(from offset: Int64) async throws {
+        try await afterWrites { upload in
+            upload.open.withLock {
+                $0.written = offset
+                $0.handedOver = offset
+            }
+        }
     }
 
     func sync() async throws {
@@ -129,6 +142,16 @@ final class DiskUpload: ResumableUpload {
                 open.file?.startWriteback(offset: open.handedOver, count: open.written - open.handedOver)
                 open.handedOver = open.written
             }
+        }
+    }
+
+    private func put(_ bytes: ByteBuffer, at offset: Int64) throws {
+        try open.withLock { open throws(ObjectStoreError) in
+            try openIfNeeded(&open)
+            try bytes.withUnsafeReadableBytes { bytes throws(ObjectStoreError) in
+                try open.file?.write(bytes, at: offset, path: path)
+            }
+            open.file?.startWriteback(offset: offset, count: Int64(bytes.readableBytes))
         }
     }
 

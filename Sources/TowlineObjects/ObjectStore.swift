@@ -80,6 +80,19 @@ package protocol ResumableUpload: ObjectUpload {
     func leave() async
 }
 
+/// One object on its way whose bytes may come in any order.
+package protocol PositionedUpload: ResumableUpload {
+    /// Puts bytes in their place; several calls may be under way. They are in place when this returns.
+    ///
+    /// - Throws: ``ObjectStoreError``.
+    func write(_ bytes: ByteBuffer, at offset: Int64) async throws
+
+    /// Sets where the bytes of ``ObjectUpload/write(_:)`` go on.
+    ///
+    /// - Throws: ``ObjectStoreError``.
+    func proceed(from offset: Int64) async throws
+}
+
 /// The extra power of a store whose small objects may become durable together, later (design section 7).
 package protocol DeferredObjectStore: ObjectStore {
     /// Writes a whole small object so that it can be read at once. It is durable only after ``syncDeferred()``.

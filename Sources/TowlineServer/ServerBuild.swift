@@ -188,6 +188,7 @@ final class ServerBuild: Sendable {
         var configuration = PullConfiguration(node: NodeID(settings.nodeID))
         configuration.concurrency = settings.pull.concurrency
         configuration.perOrigin = settings.pull.perOrigin
+        configuration.maxConnections = settings.pull.maxConnections
         configuration.maxBytes = Int64(settings.pull.maxBytes)
         configuration.retry = RetryRule(attempts: settings.pull.attempts)
         configuration.smallObjectBytes = settings.pull.smallObjectBytes

@@ -68,6 +68,23 @@ struct ObjectSink {
         upload = nil
     }
 
+    /// Takes note of bytes that were written beside the sink.
+    mutating func skip(to crc64: CRC64) { digest.skip(to: crc64) }
+
+    /// Reads what was written beside the sink for the digests that need every byte in order.
+    mutating func catchUp(with upload: any PositionedUpload, from first: Int64, to last: Int64) async throws {
+        var offset = first
+        while offset < last {
+            try Task.checkCancellation()
+            let bytes = try await upload.read(at: offset, count: Int(min(256 << 10, last - offset)))
+            guard bytes.readableBytes > 0 else {
+                throw ObjectStoreError(.unavailable, "what was written at \(offset) is not there")
+            }
+            digest.catchUp(bytes)
+            offset += Int64(bytes.readableBytes)
+        }
+    }
+
     /// Ends the object: durable when this returns, or small and returned to ride in the terminal transaction.
     mutating func finish() async throws -> [UInt8]? {
         if let upload {

@@ -13,7 +13,7 @@ package struct OutboundSourceFetcher: SourceFetcher {
     package func fetch(_ request: SourceRequest) async throws -> SourceResponse {
         var outbound = OutboundRequest(url: request.url)
         if let range = request.range {
-            outbound.headers.add(name: "Range", value: "bytes=\(range.first)-")
+            outbound.headers.add(name: "Range", value: "bytes=\(range.first)-\(range.last.map(String.init) ?? "")")
             outbound.headers.add(name: "If-Range", value: range.validator)
         }
         let response: OutboundResponse

@@ -12,6 +12,7 @@ struct PullAttempt: Sendable {
     let configuration: PullConfiguration
     let clock: any MonotonicClock
     let progress: AttemptProgress
+    let slots: OriginSlots
     let random: @Sendable () -> Double
 
     /// Runs the attempt to its end.
@@ -38,7 +39,7 @@ struct PullAttempt: Sendable {
     ) async -> JobAttemptResult {
         var transfer = PullTransfer(
             claim: claim, fetcher: fetcher, objects: objects, configuration: configuration, clock: clock,
-            progress: progress,
+            progress: progress, slots: slots,
             ledger: CheckpointLedger(progress: progress, hasRecorded: claim.resume != nil, store: store))
         do {
             guard claim.runAge < configuration.totalTimeout else { throw configuration.totalTimeoutFailure }

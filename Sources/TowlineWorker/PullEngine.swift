@@ -19,6 +19,7 @@ package struct PullEngine: Service, CustomStringConvertible {
     private let random: @Sendable () -> Double
     private let logger: Logger
     private let loop: ClaimLoop
+    private let slots: OriginSlots
     private let started = Wakeup()
 
     /// An engine over a store, an object store and a source of bytes.
@@ -36,6 +37,7 @@ package struct PullEngine: Service, CustomStringConvertible {
         self.clock = clock
         self.random = random
         self.logger = logger
+        slots = OriginSlots(limit: configuration.perOrigin)
         loop = ClaimLoop(clock: clock, grace: configuration.grace)
     }
 
@@ -75,9 +77,10 @@ package struct PullEngine: Service, CustomStringConvertible {
         let progress = AttemptProgress(job: claim.job.id, lease: claim.lease, startedAt: clock.elapsed)
         let attempt = PullAttempt(
             claim: claim, fetcher: fetcher, store: store, objects: objects, configuration: configuration,
-            clock: clock, progress: progress, random: random)
+            clock: clock, progress: progress, slots: slots, random: random)
         let work = Task { await attempt.run() }
         running.add(progress, stop: { work.cancel() })
+        slots.enter(claim.job.request.origin)
         started.ring()
         attempts.addTask {
             let report = await withTaskCancellationHandler {
@@ -87,6 +90,7 @@ package struct PullEngine: Service, CustomStringConvertible {
             }
             await finish(claim, report: report, isRevoked: progress.isRevoked)
             running.remove(claim.lease)
+            slots.leave(claim.job.request.origin)
             loop.ring()
         }
     }

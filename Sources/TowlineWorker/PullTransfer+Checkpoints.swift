@@ -70,6 +70,15 @@ extension PullTransfer {
         entry = ledger.begin(checkpoint, of: upload)
     }
 
+    /// Keeps the checkpoints going while pieces come: what counts is the beginning without a gap.
+    mutating func writeDown(_ pieces: PiecePlan, of upload: any ResumableUpload, now: Duration) async throws {
+        if let entry, entry.isOver.isSet { try await settle() }
+        guard let version = track.version, plan.step(position: pieces.prefix, now: now) == .begin else { return }
+        let checkpoint = TransferCheckpoint(version: version, bytes: pieces.prefix, crc64: pieces.crc64.value)
+        plan.begin(position: pieces.prefix, now: now)
+        entry = ledger.begin(checkpoint, of: upload)
+    }
+
     /// Waits for the checkpoint that was begun.
     mutating func settle() async throws {
         guard let entry else { return }

@@ -9,11 +9,12 @@ struct PullTransfer {
     private static let mostRestarts = 3
 
     let claim: ClaimedJob
-    private let fetcher: any SourceFetcher
+    let fetcher: any SourceFetcher
     let objects: any ObjectStore
     let configuration: PullConfiguration
     let clock: any MonotonicClock
     let progress: AttemptProgress
+    let slots: OriginSlots
     let ledger: CheckpointLedger
 
     var track = SourceTrack()
@@ -24,15 +25,21 @@ struct PullTransfer {
     /// Whether what earlier attempts left is taken over, or was found to be of no use.
     var hasResumed = false
     /// Whether bytes were written that are in no checkpoint.
-    private var isAhead = false
+    var isAhead = false
+    /// Whether several connections were tried.
+    var hasTriedPieces = false
+    /// Where and when the connection began.
+    var connection: (position: Int64, time: Duration)
+    /// What one connection brings, once several are to be tried.
+    private var rate: Double?
     /// The most bytes of the file that were ever here at the end of a connection.
-    private var furthest: Int64
+    var furthest: Int64
     private let start: Int64
 
     /// A transfer for a claim.
     init(
         claim: ClaimedJob, fetcher: any SourceFetcher, objects: any ObjectStore, configuration: PullConfiguration,
-        clock: any MonotonicClock, progress: AttemptProgress, ledger: CheckpointLedger
+        clock: any MonotonicClock, progress: AttemptProgress, slots: OriginSlots, ledger: CheckpointLedger
     ) {
         self.claim = claim
         self.fetcher = fetcher
@@ -40,9 +47,11 @@ struct PullTransfer {
         self.configuration = configuration
         self.clock = clock
         self.progress = progress
+        self.slots = slots
         self.ledger = ledger
         start = claim.resume?.checkpoint.bytes ?? 0
         furthest = start
+        connection = (0, clock.elapsed)
         sink = ObjectSink(
             objects: objects, key: claim.objectKey, smallObjectBytes: configuration.smallObjectBytes,
             expected: claim.job.request.metadata.expected)
@@ -99,6 +108,10 @@ struct PullTransfer {
             progress.expect(total: track.total ?? claim.job.request.metadata.expectedBytes)
             if let total = track.total { try check(total: total) }
             try await receive(response, expected: expected)
+            if let rate {
+                self.rate = nil
+                try await receiveInPieces(from: url, rate: rate)
+            }
         } while !track.isComplete
     }
 
@@ -166,12 +179,15 @@ struct PullTransfer {
 
     private mutating func receive(_ response: SourceResponse, expected: Int64?) async throws {
         let first = track.position
+        connection = (first, clock.elapsed)
         do {
             for try await chunk in response.body {
                 guard track.position - first + Int64(chunk.readableBytes) <= expected ?? .max else {
                     throw SourceError(JobFailure(.sourceUnavailable, "the source sent more than it announced"))
                 }
                 try await take(chunk)
+                rate = rateWorthSplitting(now: clock.elapsed)
+                if rate != nil { return }
             }
             try Task.checkCancellation()
             guard track.position - first == expected ?? track.position - first else {
@@ -190,15 +206,7 @@ struct PullTransfer {
         progress.receive(bytes: chunk.readableBytes)
         try check(position: track.position + Int64(chunk.readableBytes))
         let now = clock.elapsed
-        guard floor.isFastEnough(after: chunk.readableBytes, now: now) else {
-            throw JobFailure(
-                .sourceTimeout,
-                "the source sent less than \(configuration.minBytesPerSecond) bytes a second over "
-                    + "\(configuration.speedWindow)")
-        }
-        guard claim.runAge + (now - progress.startedAt) < configuration.totalTimeout else {
-            throw configuration.totalTimeoutFailure
-        }
+        try check(received: Int64(chunk.readableBytes), now: now)
         try await sink.write(chunk)
         track.receive(chunk.readableBytes)
         isAhead = true
@@ -206,7 +214,7 @@ struct PullTransfer {
     }
 
     /// Whether another connection may go on at once: only one that brought the file on is followed by another.
-    private func canGoOn(after error: any Error) -> Bool {
+    func canGoOn(after error: any Error) -> Bool {
         guard !Task.isCancelled, track.version != nil, track.position - furthest >= configuration.progressBytes else {
             return false
         }
@@ -214,6 +222,19 @@ struct PullTransfer {
         case let error as SourceError: return error.failure.code.isRetryable
         case let error as JobFailure: return error.code == .sourceTruncated
         default: return false
+        }
+    }
+
+    /// Ends a transfer that is too slow or takes too long.
+    mutating func check(received: Int64, now: Duration) throws {
+        guard floor.isFastEnough(after: Int(received), now: now) else {
+            throw JobFailure(
+                .sourceTimeout,
+                "the source sent less than \(configuration.minBytesPerSecond) bytes a second over "
+                    + "\(configuration.speedWindow)")
+        }
+        guard claim.runAge + (now - progress.startedAt) < configuration.totalTimeout else {
+            throw configuration.totalTimeoutFailure
         }
     }
 

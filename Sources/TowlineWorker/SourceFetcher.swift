@@ -23,16 +23,19 @@ package struct SourceRequest: Sendable {
     }
 }
 
-/// A part of one version of a file, from a byte to the end.
+/// A part of one version of a file.
 package struct SourceRange: Sendable, Hashable {
     /// The first byte, from 0.
     package let first: Int64
+    /// The last byte; nil for the end of the file.
+    package let last: Int64?
     /// The strong validator of the version, for `If-Range`.
     package let validator: String
 
     /// Joins a place with a version.
-    package init(first: Int64, validator: String) {
+    package init(first: Int64, last: Int64? = nil, validator: String) {
         self.first = first
+        self.last = last
         self.validator = validator
     }
 }

@@ -30,10 +30,13 @@ struct SourceTrack {
     init() {}
 
     /// A transfer that goes on with what is here.
-    init(_ checkpoint: TransferCheckpoint) {
-        version = checkpoint.version
-        position = checkpoint.bytes
-        total = checkpoint.version.total
+    init(_ checkpoint: TransferCheckpoint) { self.init(version: checkpoint.version, position: checkpoint.bytes) }
+
+    /// A transfer that goes on from a place in a version.
+    init(version: SourceVersion, position: Int64) {
+        self.version = version
+        self.position = position
+        total = version.total
     }
 
     /// Whether every byte is here.

@@ -60,6 +60,8 @@ extension Settings {
         package var concurrency: Int
         /// Transfers at once against one origin.
         package var perOrigin: Int
+        /// Connections of one transfer at most.
+        package var maxConnections: Int
         /// Largest file, in bytes.
         package var maxBytes: Int
         /// `pull.retries`: attempts in all, the first one counted.

@@ -97,6 +97,7 @@ extension Settings.Pull {
         self.init(
             concurrency: values.integer("pull.concurrency"),
             perOrigin: values.integer("pull.per-origin"),
+            maxConnections: values.integer("pull.max-connections"),
             maxBytes: values.integer("pull.max-bytes"),
             attempts: values.integer("pull.retries"),
             connectTimeout: values.duration("pull.connect-timeout-seconds"),

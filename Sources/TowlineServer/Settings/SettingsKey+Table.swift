@@ -110,6 +110,10 @@ extension SettingsKey {
             "Transfers at once against one origin."
         ),
         SettingsKey(
+            "pull.max-connections", .integer(1...16), default: "16",
+            "Connections of one large transfer, if they pay and pull.per-origin leaves room; 1 for one at a time."
+        ),
+        SettingsKey(
             "pull.max-bytes", .bytes(1...64 * tebi), default: "20 GiB",
             "Largest file that is pulled; a larger one fails its job."
         ),

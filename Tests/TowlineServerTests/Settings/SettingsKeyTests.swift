@@ -27,6 +27,7 @@ struct SettingsKeyTests {
             ("lease.seconds", "30", nil),
             ("pull.concurrency", "64", nil),
             ("pull.per-origin", "8", nil),
+            ("pull.max-connections", "16", nil),
             ("pull.max-bytes", "20 GiB", nil),
             ("pull.retries", "5", nil),
             ("pull.connect-timeout-seconds", "10", nil),

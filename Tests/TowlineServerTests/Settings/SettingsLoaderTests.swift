@@ -37,6 +37,7 @@ struct SettingsLoaderTests {
         #expect(settings.roles == Set(Settings.Role.allCases))
         #expect(settings.nodeID == "box.example-0123456789abcdef")
         #expect(settings.lease == .seconds(30))
+        #expect(settings.pull.maxConnections == 16)
         #expect(settings.pull.maxBytes == 21_474_836_480)
         #expect(settings.pull.connectTimeout == .seconds(10))
         #expect(settings.pull.firstByteTimeout == .seconds(30))
