@@ -83,36 +83,42 @@ struct PullTransfer {
         var restarts = 0
         repeat {
             try Task.checkCancellation()
-            let response = try await fetcher.fetch(SourceRequest(url: url, range: track.nextRange()))
-            record.httpStatus = response.status
-            record.address = response.address
-            record.redirects = response.redirects
-            let isFresh = track.position == 0
-            let expected: Int64?
-            switch track.judge(
-                status: response.status, fields: response.fields, contentLength: response.contentLength)
-            {
-            case .refused(let failure): throw failure
-            case .afresh(let reason):
-                restarts += 1
-                guard restarts <= Self.mostRestarts else { throw JobFailure(.sourceUnavailable, reason) }
-                track.restart()
-                try await startAfresh()
-                continue
-            case .whole:
-                if !isFresh { try await startAfresh() }
-                expected = track.total
-                sink.expect(bytes: expected)
-            case .rest(let count): expected = count
-            }
-            progress.expect(total: track.total ?? claim.job.request.metadata.expectedBytes)
-            if let total = track.total { try check(total: total) }
-            try await receive(response, expected: expected)
+            try await receive(from: url, restarts: &restarts, noting: &record)
             if let rate {
                 self.rate = nil
                 try await receiveInPieces(from: url, rate: rate)
             }
         } while !track.isComplete
+    }
+
+    /// Receives what one connection brings; it is closed when this returns.
+    private mutating func receive(
+        from url: HTTPURL, restarts: inout Int, noting record: inout JobAttemptRecord
+    ) async throws {
+        let response = try await fetcher.fetch(SourceRequest(url: url, range: track.nextRange()))
+        record.httpStatus = response.status
+        record.address = response.address
+        record.redirects = response.redirects
+        let isFresh = track.position == 0
+        let expected: Int64?
+        switch track.judge(
+            status: response.status, fields: response.fields, contentLength: response.contentLength)
+        {
+        case .refused(let failure): throw failure
+        case .afresh(let reason):
+            restarts += 1
+            guard restarts <= Self.mostRestarts else { throw JobFailure(.sourceUnavailable, reason) }
+            track.restart()
+            return try await startAfresh()
+        case .whole:
+            if !isFresh { try await startAfresh() }
+            expected = track.total
+            sink.expect(bytes: expected)
+        case .rest(let count): expected = count
+        }
+        progress.expect(total: track.total ?? claim.job.request.metadata.expectedBytes)
+        if let total = track.total { try check(total: total) }
+        try await receive(response, expected: expected)
     }
 
     /// Makes the object durable, if it is what the caller expects.
