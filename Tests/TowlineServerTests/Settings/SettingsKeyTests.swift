@@ -137,7 +137,8 @@ struct SettingsKeyTests {
     /// A value that no default of `serve` has.
     private func otherValue(of kind: SettingsKind) -> String {
         switch kind {
-        case .integer, .seconds: "19"
+        case .integer(let range): "\(range.contains(19) ? 19 : range.lowerBound)"
+        case .seconds: "19"
         case .bytes(let range): "\(range.upperBound)"
         case .boolean: "true"
         case .choice(let words): words.first { !["durable", "info", "text", "base64"].contains($0) } ?? ""
