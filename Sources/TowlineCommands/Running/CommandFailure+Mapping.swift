@@ -42,7 +42,8 @@ extension CommandFailure {
         case .unexpectedAnswer:
             self.init(.failed, "\(message); check --admin or TOWLINE_ADMIN_URL")
         case .refused where error.status == 401:
-            self.init(.failed, "the admin API wants a token, or another one; give it with --token or TOWLINE_ADMIN_TOKEN")
+            self.init(
+                .failed, "the admin API wants a token, or another one; give it with --token or TOWLINE_ADMIN_TOKEN")
         case .refused:
             self.init(error.status == 400 ? .usage : .failed, message)
         }
