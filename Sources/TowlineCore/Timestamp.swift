@@ -59,6 +59,11 @@ extension Duration {
         components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     }
 
+    /// The duration in microseconds, rounded towards zero.
+    package var wholeMicroseconds: Int64 {
+        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
+    }
+
     /// The duration in seconds with its fraction.
     package var seconds: Double {
         Double(components.seconds) + Double(components.attoseconds) / 1e18

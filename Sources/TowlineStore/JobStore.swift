@@ -30,14 +30,23 @@ package struct JobClaimRequest: Sendable {
     package var limit: Int
     /// Most attempts that may run at once against one origin, over all nodes and accounts.
     package var perOrigin: Int
+    /// Most attempts of one account that may run at once, over all nodes and origins.
+    package var perAccount: Int
+    /// Attempts that may begin in a second against one origin, over all nodes and accounts; 0 for no limit.
+    package var perOriginPerSecond: Double
     /// How long the claims hold unless renewed.
     package var lease: Duration
 
     /// Joins the parts of a claim request.
-    package init(node: NodeID, limit: Int, perOrigin: Int, lease: Duration) {
+    package init(
+        node: NodeID, limit: Int, perOrigin: Int, perAccount: Int = .max, perOriginPerSecond: Double = 0,
+        lease: Duration
+    ) {
         self.node = node
         self.limit = limit
         self.perOrigin = perOrigin
+        self.perAccount = perAccount
+        self.perOriginPerSecond = perOriginPerSecond
         self.lease = lease
     }
 }
@@ -94,6 +103,8 @@ package struct JobAttemptRecord: Sendable, Hashable {
     package var redirects: [String] = []
     /// Why it failed; nil on success.
     package var failure: JobFailure?
+    /// What the attempt did, request by request; nil where nobody saw it.
+    package var recording: AttemptRecording?
 
     /// A record with nothing in it.
     package init() {}
@@ -121,11 +132,13 @@ package struct JobAttemptReport: Sendable {
     package var leftover: AttemptLeftover
     /// The digests of a stored object.
     package var digests: ContentDigests?
+    /// For how long no attempt may begin against the job's origin: it asked for less.
+    package var originPause: Duration?
 
     /// Joins the parts of a report.
     package init(
         job: JobID, lease: LeaseToken, result: JobAttemptResult, record: JobAttemptRecord,
-        leftover: AttemptLeftover = .nothing, digests: ContentDigests? = nil
+        leftover: AttemptLeftover = .nothing, digests: ContentDigests? = nil, originPause: Duration? = nil
     ) {
         self.job = job
         self.lease = lease
@@ -133,6 +146,7 @@ package struct JobAttemptReport: Sendable {
         self.record = record
         self.leftover = leftover
         self.digests = digests
+        self.originPause = originPause
     }
 }
 
@@ -174,8 +188,9 @@ package protocol JobStore: Sendable {
 
     /// Claims due jobs lane by lane and starts one attempt for each.
     ///
-    /// Lanes take turns; within a lane smaller priority first, then earliest due. An intent row for the attempt's
-    /// object key is written in the same transaction. Returns at once when nothing is due.
+    /// Accounts take turns, then the lanes of an account; within a lane smaller priority first, then earliest due. So an
+    /// account with many jobs, or with many origins, delays another's job by no more than its share. An intent row for
+    /// the attempt's object key is written in the same transaction. Returns at once when nothing is due.
     func claimJobs(_ request: JobClaimRequest) async throws -> Claims<ClaimedJob>
 
     /// Prolongs leases by `lease` from now.
@@ -216,6 +231,13 @@ package protocol JobStore: Sendable {
     func cancel(
         _ jobs: [JobID], account: AccountID?, onlyPending: Bool, failure: JobFailure, nonce: RequestNonce?
     ) async throws -> [JobID]
+
+    /// Ends runs that have waited longer than their caller allowed, with ``FailureCode/expired``; at most `limit`.
+    ///
+    /// Only runs that wait, for their first attempt or for another one. The time counts from the run's start.
+    ///
+    /// - Returns: The number of runs ended; less than `limit` means that nothing is left for now.
+    func expireJobs(limit: Int) async throws -> Int
 
     /// Starts the next run of a failed or cancelled job.
     ///

@@ -24,12 +24,17 @@ package struct TransferCheckpoint: Sendable, Hashable {
     package let bytes: Int64
     /// The CRC-64 of these bytes, to be compared with what is found on disk.
     package let crc64: UInt64
+    /// Which of the job's URLs the version is from: 0 for the job's own, then its mirrors.
+    ///
+    /// Validators of two servers cannot be compared.
+    package let source: Int
 
     /// Joins the parts of a checkpoint.
-    package init(version: SourceVersion, bytes: Int64, crc64: UInt64) {
+    package init(version: SourceVersion, bytes: Int64, crc64: UInt64, source: Int = 0) {
         self.version = version
         self.bytes = bytes
         self.crc64 = crc64
+        self.source = source
     }
 }
 

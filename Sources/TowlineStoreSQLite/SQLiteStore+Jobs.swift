@@ -40,6 +40,11 @@ extension SQLiteStore {
         }
     }
 
+    package func expireJobs(limit: Int) async throws -> Int {
+        let limit = max(1, min(limit, 256))
+        return try await write(.complete, cost: limit) { try $0.expireJobs(limit: limit) }
+    }
+
     package func retry(_ job: JobID) async throws -> Job {
         try await write(.accept) { try $0.retry(job) }
     }
@@ -115,7 +120,7 @@ enum JobSQL {
     static let attempts = SQL(
         """
         SELECT run, number, node, started_at, duration_us, address, http_status, bytes_received, redirects,
-          failure_code, failure_message
+          failure_code, failure_message, recording
         FROM job_attempts WHERE job = ? ORDER BY run, number
         """)
     static let events = SQL("SELECT \(DeliveryRows.eventColumns) FROM events e WHERE e.job = ? ORDER BY e.seq")
@@ -145,6 +150,9 @@ enum JobSQL {
             record.redirects = redirects.elements?.compactMap(\.string) ?? []
         }
         record.failure = JobRows.failure(code: row.optionalText(9), message: row.optionalText(10))
+        if let text = row.optionalText(11), let recording = try? JSONParser.parse(text) {
+            record.recording = AttemptRecording(json: recording)
+        }
         return JobAttempt(
             run: row.int(0), number: row.int(1), node: NodeID(row.text(2)), startedAt: row.time(3), record: record)
     }

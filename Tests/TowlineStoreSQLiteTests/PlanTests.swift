@@ -28,6 +28,7 @@ struct PlanTests {
     private static let allowed = [
         "SCAN counters", "UPDATE lane_groups SET in_use = 0, blocked_lanes = 0",
         "UPDATE lanes SET ready_at = ?, blocked_turn = NULL WHERE blocked_turn IS NOT NULL",
+        "UPDATE lane_accounts SET in_use = 0, blocked = 0",
         "UPDATE object_intents SET sweep_at = ?1 WHERE sweep_at IS NULL", "FROM access_keys ORDER BY",
         "FROM listeners l LEFT JOIN events e ON e.seq = l.acknowledged_seq ORDER BY l.name",
         // The events of one job are few.

@@ -13,6 +13,14 @@ package struct JobFailure: Error, Sendable, Hashable, CustomStringConvertible {
     package var description: String { "\(code.rawValue): \(message)" }
 }
 
+extension JobFailure {
+    /// Why a run ends that waited longer than its caller allowed.
+    package static func expired(_ job: Job) -> JobFailure {
+        let seconds = job.request.metadata.expireSeconds ?? 0
+        return JobFailure(.expired, "the job waited longer than the \(seconds) s that it was given")
+    }
+}
+
 /// The `ErrorCode` values of failed runs.
 ///
 /// `URLInvalidError` is the only one that the vendor publishes (vod-api.md section 7); the others are Towline's and do
@@ -38,6 +46,8 @@ package enum FailureCode: String, Sendable, Hashable, CaseIterable {
     case storageFailed = "StorageFailed"
     /// The run was cancelled.
     case cancelled = "JobCancelled"
+    /// The run waited longer than its caller allowed.
+    case expired = "JobExpired"
     /// A fault in Towline itself.
     case internalError = "InternalError"
 
@@ -45,7 +55,8 @@ package enum FailureCode: String, Sendable, Hashable, CaseIterable {
     package var isRetryable: Bool {
         switch self {
         case .sourceUnavailable, .sourceTimeout, .sourceTruncated, .storageFailed, .internalError: true
-        case .urlInvalid, .addressForbidden, .tooManyRedirects, .fileTooLarge, .contentMismatch, .cancelled: false
+        case .urlInvalid, .addressForbidden, .tooManyRedirects, .fileTooLarge, .contentMismatch, .cancelled, .expired:
+            false
         }
     }
 
@@ -67,6 +78,8 @@ package enum FailureCode: String, Sendable, Hashable, CaseIterable {
             "The file is not the one that the caller described: its size or a digest differs. Nothing was stored. Check both."
         case .storageFailed: "The object store refused or failed. Check its space and permissions, then retry the job."
         case .cancelled: "The job was cancelled. `towline jobs retry` starts a new run."
+        case .expired:
+            "The job waited longer than `TowlineExpireSeconds` or `pull.expire-waiting-seconds` allows. Submit it again."
         case .internalError: "A fault in Towline. The log has the details; please report it."
         }
     }

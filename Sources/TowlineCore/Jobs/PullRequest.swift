@@ -17,13 +17,16 @@ package struct PullRequest: Sendable, Hashable {
     package var extend: String?
     /// `UserData.MessageCallback`: where this job's events go instead of the configured address.
     package var callback: CallbackTarget?
-    /// Smaller is sooner; 8 unless asked for.
+    /// Smaller is sooner, 1 to 16; 8 unless asked for.
     package var priority: Int
+    /// Header fields for requests to the source's own origin: secrets, sealed by stores.
+    package var headers: [SourceHeader]
 
     /// Joins the parts of a request.
     package init(
         sourceURL: String, displayURL: String, origin: String, metadata: MediaMetadata = MediaMetadata(),
-        userData: String? = nil, extend: String? = nil, callback: CallbackTarget? = nil, priority: Int = 8
+        userData: String? = nil, extend: String? = nil, callback: CallbackTarget? = nil, priority: Int = 8,
+        headers: [SourceHeader] = []
     ) {
         self.sourceURL = sourceURL
         self.displayURL = displayURL
@@ -33,6 +36,39 @@ package struct PullRequest: Sendable, Hashable {
         self.extend = extend
         self.callback = callback
         self.priority = priority
+        self.headers = headers
+    }
+}
+
+/// One header field that a caller wants its source to be asked with.
+package struct SourceHeader: Sendable, Hashable, CustomStringConvertible {
+    package let name: String
+    /// A secret.
+    package let value: String
+
+    /// Joins a name and a value.
+    package init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+
+    /// The name alone.
+    package var description: String { name }
+
+    /// The form in which stores seal header fields; nil without any.
+    package static func text(of headers: [SourceHeader]) -> String? {
+        headers.isEmpty
+            ? nil : JSONValue.array(headers.map { .array([.string($0.name), .string($0.value)]) }).compactText
+    }
+
+    /// Reads the form that ``text(of:)`` writes; empty for anything else.
+    package static func list(from text: String) -> [SourceHeader] {
+        let pairs = (try? JSONParser.parse(text))?.elements ?? []
+        return pairs.compactMap { pair in
+            guard let parts = pair.elements, parts.count == 2, let name = parts[0].string, let value = parts[1].string
+            else { return nil }
+            return SourceHeader(name, value)
+        }
     }
 }
 
@@ -57,6 +93,10 @@ package struct MediaMetadata: Sendable, Hashable {
     package var expected = ExpectedContent()
     /// Lower-case, without the dot: from the metadata or from the URL's path.
     package var fileExtension: String?
+    /// Further URLs of the same file, tried in order when those before them fail; at most eight.
+    package var mirrors: [String] = []
+    /// How long a run may wait for its turn, in seconds; nil for no limit.
+    package var expireSeconds: Int?
 
     /// Metadata with every field empty.
     package init() {}
@@ -76,6 +116,8 @@ package struct MediaMetadata: Sendable, Hashable {
             "expectedBytes": expectedBytes.map { .integer($0) },
             "fileExtension": fileExtension.json,
             "expected": expected.json,
+            "mirrors": mirrors.isEmpty ? nil : .array(mirrors.map { .string($0) }),
+            "expireSeconds": expireSeconds.map { .integer($0) },
         ])
     }
 
@@ -93,5 +135,7 @@ package struct MediaMetadata: Sendable, Hashable {
         expectedBytes = json["expectedBytes"]?.integerValue
         fileExtension = json["fileExtension"]?.string
         expected = ExpectedContent(json: json["expected"])
+        mirrors = json["mirrors"]?.elements?.compactMap(\.string) ?? []
+        expireSeconds = json["expireSeconds"]?.integerValue.map { Int($0) }
     }
 }

@@ -31,15 +31,22 @@ extension WriteContext {
             request.displayURL == request.sourceURL ? .null : .text(request.displayURL),
             .text(request.metadata.title), .text(request.metadata.fileExtension),
             .text(JobRows.rest(of: request.metadata)), .text(request.userData), .text(request.extend),
-            .text(callback), .time(now))
-        try insertRun(1, of: connection.lastInsertedRow, lane: lane.id, priority: request.priority)
+            .text(callback), .time(now), try sealed(request.headers, of: job.id))
+        try insertRun(1, of: connection.lastInsertedRow, lane: lane.id, request: request)
         return job
     }
 
+    private func sealed(_ headers: [SourceHeader], of job: JobID) throws -> SQLValue {
+        guard let text = SourceHeader.text(of: headers) else { return .null }
+        return .blob(try secretBox.seal(text, for: AcceptSQL.headersPurpose(job)))
+    }
+
     /// Adds a run that is claimable at once.
-    func insertRun(_ run: Int, of seq: Int64, lane: Int64, priority: Int) throws {
+    func insertRun(_ run: Int, of seq: Int64, lane: Int64, request: PullRequest) throws {
+        let expiry = request.metadata.expireSeconds.map { now + .seconds($0) }
         try connection.run(
-            AcceptSQL.insertRun, .integer(seq), .integer(run), .integer(lane), .integer(priority), .time(now))
+            AcceptSQL.insertRun, .integer(seq), .integer(run), .integer(lane), .integer(request.priority), .time(now),
+            .time(expiry))
         effects.countJob(to: .pending)
         lanes.wake(lane, kind: .pull, at: now)
     }
@@ -51,12 +58,15 @@ enum AcceptSQL {
         """
         INSERT INTO jobs (
           id, account_id, app, media, lane_id, run, priority, origin, source_url, source_hash, display_url, title,
-          file_extension, metadata, user_data, extend, callback_url, created_at)
-        VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          file_extension, metadata, user_data, extend, callback_url, created_at, sealed_headers)
+        VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     static let insertRun = SQL(
         """
-        INSERT INTO runs (job, run, lane_id, priority, state, waiting, due, started_at)
-        VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?5)
+        INSERT INTO runs (job, run, lane_id, priority, state, waiting, due, started_at, expires_at)
+        VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?5, ?6)
         """)
+
+    /// What a job's header fields are sealed for.
+    static func headersPurpose(_ job: JobID) -> String { "source-headers:\(job)" }
 }

@@ -49,7 +49,7 @@ extension WriteContext {
         try connection.run(
             CheckpointSQL.record, .integer(job), .text(checkpoint.version.validator),
             .integer(checkpoint.version.total), .integer(checkpoint.bytes),
-            .integer(Int64(bitPattern: checkpoint.crc64)), .time(now))
+            .integer(Int64(bitPattern: checkpoint.crc64)), .integer(checkpoint.source), .time(now))
         try connection.run(CheckpointSQL.keep, .text(key.description))
         // The bytes are under this key now; whoever wrote under the others was stopped when they were taken over.
         if try connection.change(CheckpointSQL.sweepKept, .time(now), .integer(job), .text(key.description)) > 0 {
@@ -60,12 +60,12 @@ extension WriteContext {
 
 /// The statements about checkpoints of transfers.
 enum CheckpointSQL {
-    static let find = SQL("SELECT validator, bytes_total, bytes, crc64 FROM job_checkpoints WHERE job = ?")
+    static let find = SQL("SELECT validator, bytes_total, bytes, crc64, source FROM job_checkpoints WHERE job = ?")
     static let keptKeys = SQL("SELECT object_key FROM object_intents WHERE job = ? AND kept = 1")
     static let record = SQL(
         """
-        INSERT OR REPLACE INTO job_checkpoints (job, validator, bytes_total, bytes, crc64, recorded_at)
-        VALUES (?, ?, ?, ?, ?, ?)
+        INSERT OR REPLACE INTO job_checkpoints (job, validator, bytes_total, bytes, crc64, source, recorded_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
         """)
     static let forget = SQL("DELETE FROM job_checkpoints WHERE job = ?")
     static let keep = SQL("UPDATE object_intents SET kept = 1 WHERE object_key = ?")
@@ -77,6 +77,7 @@ enum CheckpointSQL {
     static func checkpoint(_ row: borrowing SQLRow) -> TransferCheckpoint {
         TransferCheckpoint(
             version: SourceVersion(validator: row.text(0), total: row.optionalInteger(1)),
-            bytes: row.integer(2), crc64: UInt64(bitPattern: row.integer(3)))
+            bytes: row.integer(2), crc64: UInt64(bitPattern: row.integer(3)),
+            source: row.int(4))
     }
 }

@@ -6,7 +6,7 @@ extension WriteContext {
     func claimDeliveries(_ request: DeliveryClaimRequest) throws -> Claims<ClaimedDelivery> {
         var claimed: [ClaimedDelivery] = []
         let next = try claimByLane(
-            .deliver, limit: request.limit, admit: { admission(at: try endpoint(group: $0), for: request) },
+            limit: request.limit, admit: { admission(at: try endpoint(group: $0), for: request) },
             visit: { try visit($0, room: $1, for: request, into: &claimed) })
         return Claims(items: claimed, nextDue: next)
     }
@@ -19,7 +19,7 @@ extension WriteContext {
         let perSecond = endpoint.options.maxPerSecond ?? request.perSecond
         guard perSecond > 0 else { return .open(slots: slots, starts: .max) }
         if let next = endpoints.nextStart(group: endpoint.group), next > now { return .notBefore(next) }
-        return .open(slots: slots, starts: StartLimit(perSecond: perSecond).bundle)
+        return .open(slots: slots, starts: StartLimit(perSecond: Double(perSecond)).bundle)
     }
 
     /// Claims rows of one lane, all read by one statement.
@@ -50,7 +50,7 @@ extension WriteContext {
         }
         let perSecond = endpoint.options.maxPerSecond ?? request.perSecond
         if perSecond > 0, !due.isEmpty {
-            let next = now + StartLimit(perSecond: perSecond).rest(after: due.count)
+            let next = now + StartLimit(perSecond: Double(perSecond)).rest(after: due.count)
             endpoints.setNextStart(next, group: lane.group, now: now)
             if case .ready = rest { rest = .later(next) }
         }

@@ -5,25 +5,43 @@ extension WriteContext {
     /// Claims due jobs (``JobStore/claimJobs(_:)``).
     func claimJobs(_ request: JobClaimRequest) throws -> Claims<ClaimedJob> {
         var claimed: [ClaimedJob] = []
-        let admission = Admission.open(slots: request.perOrigin, starts: .max)
-        let next = try claimByLane(.pull, limit: request.limit, admit: { _ in admission }) { lane, room in
-            let lane = lane.id
-            try promoteDueRuns(of: lane)
-            // One row more than there is room for tells whether the lane is empty afterwards.
-            let rows = try connection.all(ClaimSQL.ready, .integer(lane), .integer(room + 1)) {
-                (job: $0.integer(0), run: $0.int(1))
-            }
-            for row in rows.prefix(room) {
-                claimed.append(try claim(job: row.job, run: row.run, for: request))
-            }
-            let taken = min(rows.count, room)
-            if rows.count > room { return LaneVisit(taken: taken, rest: .ready) }
-            let later = try connection.first(ClaimSQL.firstScheduled, .integer(lane)) { $0.time(0) }
-            guard let later else { return LaneVisit(taken: taken, rest: .empty) }
-            return LaneVisit(taken: taken, rest: .later(later))
-        }
+        let starts = request.perOriginPerSecond > 0 ? StartLimit(perSecond: request.perOriginPerSecond) : nil
+        let next = try claimByAccount(
+            limit: request.limit, perAccount: request.perAccount,
+            admit: { admission(of: $0, slots: request.perOrigin, starts: starts) },
+            visit: { try visit($0, room: $1, starts: starts, for: request, into: &claimed) })
         if !claimed.isEmpty { effects.signal(.jobsChanged) }
         return Claims(items: claimed, nextDue: next)
+    }
+
+    /// What an origin lets through now.
+    private func admission(of group: Int64, slots: Int, starts: StartLimit?) -> Admission {
+        if let next = lanes.nextStart(group: group), next > now { return .notBefore(next) }
+        return .open(slots: slots, starts: starts?.bundle ?? .max)
+    }
+
+    /// Claims runs of one lane.
+    private func visit(
+        _ lane: Lane, room: Int, starts: StartLimit?, for request: JobClaimRequest, into claimed: inout [ClaimedJob]
+    ) throws -> LaneVisit {
+        try promoteDueRuns(of: lane.id)
+        // One row more than there is room for tells whether the lane is empty afterwards.
+        let rows = try connection.all(ClaimSQL.ready, .integer(lane.id), .integer(room + 1)) {
+            (job: $0.integer(0), run: $0.int(1))
+        }
+        for row in rows.prefix(room) { claimed.append(try claim(job: row.job, run: row.run, for: request)) }
+        let taken = min(rows.count, room)
+        var next: Timestamp?
+        if let starts, taken > 0 {
+            let time = now + starts.rest(after: taken)
+            lanes.setNextStart(time, group: lane.group, now: now)
+            // A moment behind the lanes that were kept back by this one: they take turns.
+            next = time + .milliseconds(1)
+        }
+        if rows.count > room { return LaneVisit(taken: taken, rest: next.map { .later($0) } ?? .ready) }
+        let later = try connection.first(ClaimSQL.firstScheduled, .integer(lane.id)) { $0.time(0) }
+        guard let later else { return LaneVisit(taken: taken, rest: .empty) }
+        return LaneVisit(taken: taken, rest: .later(later))
     }
 
     /// Makes runs ready whose wait is over, the earliest first, in bounded number: what is left over follows with
@@ -49,8 +67,19 @@ extension WriteContext {
             ClaimSQL.insertIntent, .text(key.description), .integer(seq), .time(now), .integer(resume == nil ? 0 : 1))
         effects.countJob(from: stored.job.state, to: .pulling)
         return ClaimedJob(
-            job: stored.job.claimed(), lease: lease, fruitless: fruitless, runAge: now - stored.job.runStartedAt,
+            job: stored.job.claimed(headers: headers(of: stored)), lease: lease, fruitless: fruitless,
+            runAge: now - stored.job.runStartedAt,
             objectKey: key, resume: resume)
+    }
+
+    /// The header fields of a request.
+    ///
+    /// Those that do not open are left out: the source then refuses, and the lane goes on.
+    private func headers(of stored: StoredRun) -> [SourceHeader] {
+        guard let sealed = stored.sealedHeaders,
+            let text = try? secretBox.open(sealed, for: AcceptSQL.headersPurpose(stored.job.id))
+        else { return [] }
+        return SourceHeader.list(from: text)
     }
 
     /// Prolongs leases (``JobStore/renewJobs(_:lease:)``).
@@ -86,8 +115,10 @@ extension WriteContext {
 
 extension Job {
     /// The job as it stands after a claim.
-    fileprivate func claimed() -> Job {
-        Job(
+    fileprivate func claimed(headers: [SourceHeader]) -> Job {
+        var request = request
+        request.headers = headers
+        return Job(
             id: id, account: account, app: app, media: media, request: request, run: run, state: .pulling,
             phase: .starting, attempts: attempts + 1, failure: failure, bytesReceived: 0, bytesTotal: bytesTotal,
             objectKey: objectKey, createdAt: createdAt, runStartedAt: runStartedAt, endedAt: endedAt)

@@ -38,6 +38,17 @@ extension WriteContext {
         return run.job.bytesReceived
     }
 
+    /// Ends runs that have waited too long (``JobStore/expireJobs(limit:)``).
+    func expireJobs(limit: Int) throws -> Int {
+        let seqs = try connection.all(ControlSQL.expired, .time(now), .integer(limit)) { $0.integer(0) }
+        for seq in seqs {
+            let run = try connection.first(RecoverySQL.readJob, .integer(seq)) { try StoredRun($0) }
+            guard let run else { throw StoreError(.corrupted, "the database lacks job \(seq)") }
+            try end(run, with: .failed(.expired(run.job)), received: run.job.bytesReceived)
+        }
+        return seqs.count
+    }
+
     /// Starts the next run of a job (``JobStore/retry(_:)``).
     func retry(_ id: JobID) throws -> Job {
         let run = try connection.first(FinishSQL.find, .id(id)) { try StoredRun($0) }
@@ -49,7 +60,7 @@ extension WriteContext {
         let next = run.job.run + 1
         try connection.run(ControlSQL.supersede, .integer(run.seq), .integer(run.job.run))
         try connection.run(ControlSQL.setRun, .integer(next), .integer(run.seq))
-        try insertRun(next, of: run.seq, lane: run.lane, priority: run.job.request.priority)
+        try insertRun(next, of: run.seq, lane: run.lane, request: run.job.request)
         effects.uncountJob(run.job.state)
         return Job(
             id: id, account: run.job.account, app: run.job.app, media: run.job.media, request: run.job.request,
@@ -62,4 +73,9 @@ extension WriteContext {
 enum ControlSQL {
     static let supersede = SQL("UPDATE runs SET superseded = 1 WHERE job = ? AND run = ?")
     static let setRun = SQL("UPDATE jobs SET run = ? WHERE seq = ?")
+    static let expired = SQL(
+        """
+        SELECT job FROM runs WHERE waiting IS NOT NULL AND expires_at IS NOT NULL AND expires_at <= ?
+        ORDER BY expires_at LIMIT ?
+        """)
 }

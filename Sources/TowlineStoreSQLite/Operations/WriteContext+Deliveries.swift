@@ -17,7 +17,7 @@ extension WriteContext {
             return .leaseLost
         }
         running.remove(id)
-        try releaseSlot(lane: stored.lane)
+        try releaseSlot(lane: stored.lane, kind: .deliver)
         let endpoint = try endpoint(ofLane: stored.lane)
         if case .released = report.next {
             try giveBack(id, stored)

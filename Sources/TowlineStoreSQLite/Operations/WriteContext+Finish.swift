@@ -19,6 +19,9 @@ extension WriteContext {
             return .leaseLost
         }
         try releaseSlot(lane: run.lane)
+        if let pause = report.originPause, pause > .zero {
+            lanes.setNextStart(now + pause, group: try group(ofLane: run.lane), now: now)
+        }
         switch report.result {
         case .released:
             try leave(report.leftover, under: key, of: run)
@@ -70,7 +73,7 @@ extension WriteContext {
             FinishSQL.insertAttempt, .integer(run.seq), .integer(run.job.run), .integer(run.job.attempts),
             .text(run.node.description), .time(run.attemptStartedAt), .integer(record.duration.wholeMicroseconds),
             .text(record.address), .integer(record.httpStatus), .integer(record.bytesReceived), .text(redirects),
-            .text(failure?.code.rawValue), .text(failure?.message))
+            .text(failure?.code.rawValue), .text(failure?.message), .text(record.recording?.json.compactText))
     }
 
     /// Lets the object of an attempt be removed from a moment on, unless it is kept for the next attempt.
@@ -173,8 +176,8 @@ enum FinishSQL {
         """
         INSERT INTO job_attempts (
           job, run, number, node, started_at, duration_us, address, http_status, bytes_received, redirects,
-          failure_code, failure_message)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          failure_code, failure_message, recording)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     static let abandon = SQL("UPDATE object_intents SET sweep_at = ? WHERE object_key = ? AND kept = 0")
     static let hastenSweep = SQL("UPDATE object_intents SET sweep_at = ?1 WHERE object_key = ?2 AND sweep_at > ?1")

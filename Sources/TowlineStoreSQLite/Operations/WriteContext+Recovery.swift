@@ -18,6 +18,7 @@ extension WriteContext {
         let deliveries = try takeBackDeliveries(leasesUntil: nil, limit: .max)
         try connection.run(RecoverySQL.abandonAll, .time(now))
         try connection.run(RecoverySQL.freeGroups)
+        try connection.run(RecoverySQL.freeAccounts, .time(now))
         try connection.run(RecoverySQL.unblockLanes, .time(now))
         return jobs + deliveries
     }
@@ -81,7 +82,7 @@ extension WriteContext {
             try insertRecord(record, of: id, stored)
             try connection.run(RecoverySQL.countRecord, .id(id))
             try giveBack(id, stored)
-            try releaseSlot(lane: stored.lane)
+            try releaseSlot(lane: stored.lane, kind: .deliver)
         }
         return ids.count
     }
@@ -111,6 +112,12 @@ enum RecoverySQL {
         "UPDATE object_intents SET sweep_at = ?1 WHERE sweep_at IS NULL AND kept = 0 OR sweep_at > ?1")
     static let freeGroups = SQL(
         "UPDATE lane_groups SET in_use = 0, blocked_lanes = 0 WHERE in_use <> 0 OR blocked_lanes <> 0")
+    static let freeAccounts = SQL(
+        """
+        UPDATE lane_accounts SET in_use = 0, blocked = 0, ready_at = ?1
+        WHERE in_use <> 0 OR blocked <> 0
+          OR account_id IN (SELECT account_id FROM lanes WHERE kind = 0 AND blocked_turn IS NOT NULL)
+        """)
     static let unblockLanes = SQL(
         "UPDATE lanes SET ready_at = ?, blocked_turn = NULL WHERE blocked_turn IS NOT NULL")
 }

@@ -76,10 +76,3 @@ enum DeliveryRows {
         return DeliveryAttempt(number: row.int(0), startedAt: row.time(1), record: record)
     }
 }
-
-extension Duration {
-    /// The duration in microseconds, rounded towards zero.
-    var wholeMicroseconds: Int64 {
-        components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
-    }
-}

@@ -98,10 +98,13 @@ struct StoredRun {
     let node: NodeID
     let attemptStartedAt: Timestamp
     let fruitless: Int
+    /// The header fields of its request, sealed.
+    let sealedHeaders: [UInt8]?
 
     /// The columns after ``JobRows/columns``.
     static let columns = """
-        j.seq, r.lane_id, r.lease, r.lease_until, r.lease_length, r.node, r.attempt_started_at, r.fruitless
+        j.seq, r.lane_id, r.lease, r.lease_until, r.lease_length, r.node, r.attempt_started_at, r.fruitless, \
+        j.sealed_headers
         """
 
     /// Reads the columns of ``JobRows/columns`` and ``columns``.
@@ -116,6 +119,7 @@ struct StoredRun {
         node = NodeID(row.text(first + 5))
         attemptStartedAt = row.time(first + 6)
         fruitless = row.int(first + 7)
+        sealedHeaders = row.optionalBlob(first + 8)
     }
 
     /// Whether a token is the one of the running attempt and its time has not run out.

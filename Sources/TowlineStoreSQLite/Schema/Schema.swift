@@ -28,7 +28,7 @@ enum Schema {
     }
 
     /// The versions in order; a released one never changes.
-    static let versions: [(name: String, sql: String)] = [("v1", v1), ("v2", v2), ("v3", v3), ("v4", v4)]
+    static let versions: [(name: String, sql: String)] = [("v1", v1), ("v2", v2), ("v3", v3), ("v4", v4), ("v5", v5)]
 
     private static func refuseNewer(_ database: Database, path: String) throws {
         guard try database.tableExists("schema_versions") else { return }

@@ -73,25 +73,3 @@ final class EndpointBook {
         beginOperation()
     }
 }
-
-/// Attempts that may begin in a second at an endpoint, spread evenly.
-///
-/// Up to fifty a second begin one by one; above that they begin in bundles, fifty a second at most. After a bundle the
-/// endpoint rests for as long as its size takes, so that within any second never more begin than allowed.
-struct StartLimit {
-    /// Most attempts that begin at one moment.
-    let bundle: Int
-    private let paced: Int
-
-    /// A limit of at least one attempt a second.
-    init(perSecond: Int) {
-        bundle = max(1, perSecond / 50)
-        // The last bundle of a second comes on top of what the rests before it allow.
-        paced = max(1, perSecond - bundle + 1)
-    }
-
-    /// How long nothing more begins after a number of attempts.
-    func rest(after count: Int) -> Duration {
-        .milliseconds((Int64(count) * 1000 + Int64(paced) - 1) / Int64(paced))
-    }
-}

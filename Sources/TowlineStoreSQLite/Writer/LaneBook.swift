@@ -21,6 +21,8 @@ enum LaneKind: Int {
 struct Lane: Hashable {
     let id: Int64
     let group: Int64
+    /// The owner of what waits in it.
+    let account: String
 }
 
 /// What the writer remembers about lanes between statements.
@@ -35,10 +37,14 @@ final class LaneBook {
 
     private static let capacity = 4096
     private var byKey: [Key: Lane] = [:]
-    private var groups: [Int64: Int64] = [:]
+    private var byID: [Int64: Lane] = [:]
     private var turn: Int64 = 0
+    /// Before when no pull begins in a group; an origin's wish is forgotten with the process.
+    private var nextStarts: [Int64: Timestamp] = [:]
     /// Slots that the operation at hand has freed, by group.
     private(set) var released: [Int64: Int] = [:]
+    /// Slots of pulls that the operation at hand has freed, by account.
+    private(set) var releasedAccounts: [String: Int] = [:]
     /// Lanes in which rows of the operation at hand become claimable, with the earliest time.
     private(set) var woken: [Int64: (kind: LaneKind, at: Timestamp)] = [:]
 
@@ -51,13 +57,14 @@ final class LaneBook {
     /// Starts an operation without freed slots and woken lanes.
     func beginOperation() {
         if !released.isEmpty { released.removeAll(keepingCapacity: true) }
+        if !releasedAccounts.isEmpty { releasedAccounts.removeAll(keepingCapacity: true) }
         if !woken.isEmpty { woken.removeAll(keepingCapacity: true) }
     }
 
     /// Forgets lanes whose rows may have been undone.
     func forget() {
         byKey.removeAll()
-        groups.removeAll()
+        byID.removeAll()
         beginOperation()
     }
 
@@ -67,16 +74,29 @@ final class LaneBook {
         woken[lane] = (kind, time)
     }
 
-    /// Notes that an attempt in a group has ended.
-    func release(group: Int64) { released[group, default: 0] += 1 }
+    /// Notes that an attempt in a lane has ended.
+    func release(_ lane: Lane, kind: LaneKind) {
+        released[lane.group, default: 0] += 1
+        if kind == .pull { releasedAccounts[lane.account, default: 0] += 1 }
+    }
+
+    /// Before when no pull begins in a group; nil without such a moment.
+    func nextStart(group: Int64) -> Timestamp? { nextStarts.isEmpty ? nil : nextStarts[group] }
+
+    /// Notes that no pull begins in a group before a moment.
+    func setNextStart(_ time: Timestamp, group: Int64, now: Timestamp) {
+        if nextStarts.count >= Self.capacity { nextStarts = nextStarts.filter { $0.value > now } }
+        if let known = nextStarts[group], known > time { return }
+        nextStarts[group] = time
+    }
 
     /// A remembered lane.
     func lane(kind: LaneKind, account: String, name: String) -> Lane? {
         byKey[Key(kind: kind, account: account, name: name)]
     }
 
-    /// A remembered group of a lane.
-    func group(of lane: Int64) -> Int64? { groups[lane] }
+    /// A remembered lane.
+    func lane(_ id: Int64) -> Lane? { byID[id] }
 
     /// Remembers a lane; forgets all others first when there are too many.
     func remember(_ lane: Lane, kind: LaneKind, account: String, name: String) {
@@ -85,9 +105,9 @@ final class LaneBook {
         remember(lane)
     }
 
-    /// Remembers the group of a lane; forgets all others first when there are too many.
+    /// Remembers a lane by its number; forgets all others first when there are too many.
     func remember(_ lane: Lane) {
-        if groups.count >= Self.capacity { groups.removeAll() }
-        groups[lane.id] = lane.group
+        if byID.count >= Self.capacity { byID.removeAll() }
+        byID[lane.id] = lane
     }
 }

@@ -18,6 +18,31 @@ struct LaneVisit {
     let rest: Rest
 }
 
+/// Lanes that are visited one after the other: those of one group share its room.
+struct LaneTurn {
+    /// What waits in them.
+    let kind: LaneKind
+    /// Whether no other lane is ready.
+    let isAlone: Bool
+    private var siblings: [Int64: Int] = [:]
+
+    /// A turn of some lanes.
+    init(kind: LaneKind, isAlone: Bool, lanes: some Sequence<Lane>) {
+        self.kind = kind
+        self.isAlone = isAlone
+        for lane in lanes { siblings[lane.group, default: 0] += 1 }
+    }
+
+    /// Begins the visit of a lane.
+    ///
+    /// - Returns: How many lanes of its group are yet to be visited, this one included.
+    mutating func enter(_ lane: Lane) -> Int {
+        let count = siblings[lane.group] ?? 1
+        siblings[lane.group] = count - 1
+        return max(1, count)
+    }
+}
+
 /// What a group of lanes lets through.
 enum Admission {
     /// Nothing until its lanes are made ready again by whoever opens it.
@@ -37,6 +62,7 @@ extension WriteContext {
             $0.integer(0)
         }
         let group = try known ?? makeGroup(.pull, key: origin)
+        try connection.run(LaneAccountSQL.insert, .text(account))
         return try makeLane(.pull, group: group, account: account, key: origin)
     }
 
@@ -45,7 +71,7 @@ extension WriteContext {
         if let known = lanes.lane(kind: kind, account: account, name: key) { return known }
         let stored = try connection.first(
             LaneSQL.find, .integer(kind.rawValue), .text(account), .text(key)
-        ) { Lane(id: $0.integer(0), group: $0.integer(1)) }
+        ) { Lane(id: $0.integer(0), group: $0.integer(1), account: account) }
         guard let stored else { return nil }
         lanes.remember(stored, kind: kind, account: account, name: key)
         return stored
@@ -60,24 +86,27 @@ extension WriteContext {
     /// Makes a lane of a group.
     func makeLane(_ kind: LaneKind, group: Int64, account: String, key: String) throws -> Lane {
         try connection.run(LaneSQL.insert, .integer(kind.rawValue), .integer(group), .text(account), .text(key))
-        let lane = Lane(id: connection.lastInsertedRow, group: group)
+        let lane = Lane(id: connection.lastInsertedRow, group: group, account: account)
         lanes.remember(lane, kind: kind, account: account, name: key)
         return lane
     }
 
     /// Gives back the slot that an attempt in a lane held.
-    func releaseSlot(lane: Int64) throws { lanes.release(group: try group(ofLane: lane)) }
+    func releaseSlot(lane: Int64, kind: LaneKind = .pull) throws { lanes.release(try self.lane(lane), kind: kind) }
 
     /// The group of a lane.
     ///
     /// - Throws: ``StoreError`` with code `corrupted` when the lane is missing.
-    func group(ofLane lane: Int64) throws -> Int64 {
-        if let group = lanes.group(of: lane) { return group }
-        guard let group = try connection.first(LaneSQL.groupOf, .integer(lane), read: { $0.integer(0) }) else {
-            throw StoreError(.corrupted, "the database lacks lane \(lane)")
+    func group(ofLane lane: Int64) throws -> Int64 { try self.lane(lane).group }
+
+    private func lane(_ id: Int64) throws -> Lane {
+        if let lane = lanes.lane(id) { return lane }
+        let stored = try connection.first(LaneSQL.byID, .integer(id)) {
+            Lane(id: id, group: $0.integer(0), account: $0.text(1))
         }
-        lanes.remember(Lane(id: lane, group: group))
-        return group
+        guard let stored else { throw StoreError(.corrupted, "the database lacks lane \(id)") }
+        lanes.remember(stored)
+        return stored
     }
 
     /// Writes what the operation did to lanes: freed slots wake the lanes that waited longest for one, new rows
@@ -94,14 +123,20 @@ extension WriteContext {
             guard let time = earliest(in: lane, kind: wake.kind, from: wake.at) else { continue }
             let changed = try connection.change(
                 LaneSQL.wake, .time(time), .integer(lanes.nextTurn()), .integer(lane))
-            if changed > 0 { effects.signal(wake.kind.topic) }
+            guard changed > 0 else { continue }
+            if wake.kind == .pull {
+                try wakeAccount(try self.lane(lane).account, at: time)
+            } else {
+                effects.signal(.deliveriesDue)
+            }
         }
+        try settleAccounts()
     }
 
     /// When a row of a lane that is due at a time can be claimed, as far as is known without a look: waking a lane
     /// that would be found closed costs a claim, and every new event of a dead receiver would do so.
     private func earliest(in lane: Int64, kind: LaneKind, from time: Timestamp) -> Timestamp? {
-        guard kind == .deliver, let group = lanes.group(of: lane), let known = endpoints.endpoint(group: group) else {
+        guard kind == .deliver, let group = lanes.lane(lane)?.group, let known = endpoints.endpoint(group: group) else {
             return time
         }
         if known.isClosed { return nil }
@@ -118,70 +153,72 @@ extension WriteContext {
 
     /// Makes the lanes ready that have waited longest for a slot of their group.
     private func unblock(group: Int64, kind: LaneKind, upTo count: Int) throws {
-        let waiting = try connection.all(LaneSQL.blocked, .integer(group), .integer(count)) { $0.integer(0) }
-        for lane in waiting {
+        let waiting = try connection.all(LaneSQL.blocked, .integer(group), .integer(count)) {
+            (lane: $0.integer(0), account: $0.text(1))
+        }
+        for (lane, account) in waiting {
             try connection.run(LaneSQL.setReady, .time(now), .integer(lanes.nextTurn()), .integer(lane))
+            if kind == .pull { try wakeAccount(account, at: now) }
         }
         guard !waiting.isEmpty else { return }
         try connection.run(LaneSQL.addBlocked, .integer(-waiting.count), .integer(group))
-        effects.signal(kind.topic)
+        if kind == .deliver { effects.signal(.deliveriesDue) }
     }
 
-    /// Visits ready lanes in turn, each up to its share, until the limit is reached or no lane is ready.
+    /// Visits ready lanes of deliveries in turn, each up to its share, until the limit is reached or no lane is ready.
     ///
     /// - Parameters:
-    ///   - kind: Which lanes.
     ///   - limit: Most rows in all.
     ///   - admit: What a group lets through.
     ///   - visit: Claims up to a number of rows of a lane.
     /// - Returns: What ``Claims/nextDue`` says.
     /// - Throws: SQLite's failure, or what the closures throw.
     func claimByLane(
-        _ kind: LaneKind, limit: Int, admit: (_ group: Int64) throws -> Admission,
+        limit: Int, admit: (_ group: Int64) throws -> Admission,
         visit: (_ lane: Lane, _ room: Int) throws -> LaneVisit
     ) throws -> Duration? {
         var remaining = max(1, limit)
         // Lanes that turn out to be empty or full cost a visit too; what is left over stays due at once.
         var visits = remaining + 256
         while remaining > 0, visits > 0 {
-            let ready = try connection.all(
-                LaneSQL.ready, .integer(kind.rawValue), .time(now), .integer(min(remaining, visits))
-            ) { Lane(id: $0.integer(0), group: $0.integer(1)) }
+            let ready = try connection.all(LaneSQL.ready, .time(now), .integer(min(remaining, visits))) {
+                Lane(id: $0.integer(0), group: $0.integer(1), account: $0.text(2))
+            }
             guard !ready.isEmpty else { break }
-            let share = (remaining + ready.count - 1) / ready.count
             // A lane that is alone need not go to the end of the line: that saves two pages of every commit.
             let isAlone = ready.count == 1 && min(remaining, visits) > 1
-            var siblings: [Int64: Int] = [:]
-            for lane in ready { siblings[lane.group, default: 0] += 1 }
-            for lane in ready where remaining > 0 {
-                lanes.remember(lane)
-                visits -= 1
-                remaining -= try take(
-                    from: lane, isAlone: isAlone, kind: kind, atMost: min(share, remaining),
-                    siblings: siblings[lane.group] ?? 1, admission: try admit(lane.group), visit: visit)
-                siblings[lane.group, default: 1] -= 1
-            }
+            var turn = LaneTurn(kind: .deliver, isAlone: isAlone, lanes: ready)
+            visits -= ready.count
+            remaining -= try take(from: ready, atMost: remaining, turn: &turn, admit: admit, visit: visit)
         }
-        let next = try connection.first(LaneSQL.nextReady, .integer(kind.rawValue)) { $0.time(0) }
+        let next = try connection.first(LaneSQL.nextReady) { $0.time(0) }
         return next.map { max(.zero, $0 - now) }
     }
 
-    /// One visit: claims rows as far as the group has room, then puts the lane where it belongs.
+    /// Visits lanes in their order, each up to its share of a limit.
     ///
-    /// - Parameters:
-    ///   - lane: The lane.
-    ///   - isAlone: Whether no other lane is ready.
-    ///   - kind: Its kind.
-    ///   - share: Most rows to claim.
-    ///   - siblings: Lanes of the group that are visited in this turn, this one included: they share its room.
-    ///   - admission: What the group lets through.
-    ///   - visit: Claims up to a number of rows of a lane.
     /// - Returns: The number of rows that were claimed.
-    /// - Throws: SQLite's failure, or what `visit` throws.
-    private func take(
-        from lane: Lane, isAlone: Bool, kind: LaneKind, atMost share: Int, siblings: Int, admission: Admission,
+    func take(
+        from ready: [Lane], atMost limit: Int, turn: inout LaneTurn, admit: (_ group: Int64) throws -> Admission,
         visit: (_ lane: Lane, _ room: Int) throws -> LaneVisit
     ) throws -> Int {
+        let share = (limit + ready.count - 1) / max(1, ready.count)
+        var remaining = limit
+        for lane in ready {
+            guard remaining > 0 else { break }
+            lanes.remember(lane)
+            remaining -= try take(
+                from: lane, atMost: min(share, remaining), turn: &turn, admission: try admit(lane.group), visit: visit)
+        }
+        return limit - remaining
+    }
+
+    /// One visit: claims rows as far as the group has room, then puts the lane where it belongs.
+    private func take(
+        from lane: Lane, atMost share: Int, turn: inout LaneTurn, admission: Admission,
+        visit: (_ lane: Lane, _ room: Int) throws -> LaneVisit
+    ) throws -> Int {
+        let siblings = turn.enter(lane)
         guard case .open(let slots, let starts) = admission else {
             if case .notBefore(let time) = admission { try setReady(lane, at: time) } else { try setEmpty(lane) }
             return 0
@@ -195,19 +232,19 @@ extension WriteContext {
             try block(lane)
             return 0
         }
-        let outcome = try visit(lane, min(share, starts, (room + siblings - 1) / max(1, siblings)))
+        let outcome = try visit(lane, min(share, starts, (room + siblings - 1) / siblings))
         let left = room - outcome.taken
         if outcome.taken > 0 {
             try connection.run(LaneSQL.takeSlots, .integer(outcome.taken), .integer(lane.group))
         }
         switch outcome.rest {
         case .ready where left <= 0: try block(lane)
-        case .ready where isAlone && outcome.taken > 0: break
+        case .ready where turn.isAlone && outcome.taken > 0: break
         case .ready: try setReady(lane, at: now)
         case .later(let time): try setReady(lane, at: time)
         case .empty: try setEmpty(lane)
         }
-        if left > 0, group.blocked > 0 { try unblock(group: lane.group, kind: kind, upTo: left) }
+        if left > 0, group.blocked > 0 { try unblock(group: lane.group, kind: turn.kind, upTo: left) }
         return outcome.taken
     }
 
@@ -230,21 +267,22 @@ enum LaneSQL {
     static let findGroup = SQL("SELECT id FROM lane_groups WHERE kind = ? AND key = ?")
     static let insertGroup = SQL("INSERT INTO lane_groups (kind, key) VALUES (?, ?)")
     static let insert = SQL("INSERT INTO lanes (kind, group_id, account_id, key) VALUES (?, ?, ?, ?)")
-    static let groupOf = SQL("SELECT group_id FROM lanes WHERE id = ?")
+    static let byID = SQL("SELECT group_id, account_id FROM lanes WHERE id = ?")
     static let group = SQL("SELECT in_use, blocked_lanes FROM lane_groups WHERE id = ?")
     static let takeSlots = SQL("UPDATE lane_groups SET in_use = in_use + ? WHERE id = ?")
     static let releaseSlots = SQL(
         "UPDATE lane_groups SET in_use = max(0, in_use - ?) WHERE id = ? RETURNING kind, blocked_lanes")
     static let addBlocked = SQL("UPDATE lane_groups SET blocked_lanes = blocked_lanes + ? WHERE id = ?")
     static let ready = SQL(
-        "SELECT id, group_id FROM lanes WHERE kind = ? AND ready_at <= ? ORDER BY ready_at, turn LIMIT ?")
+        "SELECT id, group_id, account_id FROM lanes WHERE kind = 1 AND ready_at <= ? ORDER BY ready_at, turn LIMIT ?")
     static let nextReady = SQL(
-        "SELECT ready_at FROM lanes WHERE kind = ? AND ready_at IS NOT NULL ORDER BY ready_at LIMIT 1")
+        "SELECT ready_at FROM lanes WHERE kind = 1 AND ready_at IS NOT NULL ORDER BY ready_at LIMIT 1")
     static let setReady = SQL("UPDATE lanes SET ready_at = ?, turn = ?, blocked_turn = NULL WHERE id = ?")
     static let setEmpty = SQL("UPDATE lanes SET ready_at = NULL, blocked_turn = NULL WHERE id = ?")
     static let setBlocked = SQL("UPDATE lanes SET ready_at = NULL, blocked_turn = ? WHERE id = ?")
     static let blocked = SQL(
-        "SELECT id FROM lanes WHERE group_id = ? AND blocked_turn IS NOT NULL ORDER BY blocked_turn LIMIT ?")
+        "SELECT id, account_id FROM lanes WHERE group_id = ? AND blocked_turn IS NOT NULL ORDER BY blocked_turn LIMIT ?"
+    )
     static let wake = SQL(
         """
         UPDATE lanes SET ready_at = ?1, turn = ?2

@@ -51,7 +51,7 @@ package enum StoreSuite {
     /// Every case.
     package static let allCases: [Case] =
         acceptCases + listCases + claimCases + laneCases + leaseCases + finishCases + gateCases + objectCases
-        + checkpointCases
+        + checkpointCases + fairnessCases + politenessCases + expiryCases + requestCases
         + controlCases + deliveryCases + deliveryLaneCases + accountCases + signalCases + upkeepCases
         + eventCases + deliveryListCases + redeliveryCases + listenerCases
         + replayCases + replayPaceCases + replayCancelCases
