@@ -20,6 +20,8 @@ final class HTTP1ActiveExchange {
     private var parser: HTTP1ResponseParser
     private var head: HTTP1ResponseHead?
     private var holdsBudget = false
+    private let start: NIODeadline
+    private var firstByteTime: TimeAmount?
     /// When the request moved on, or bytes of the body came.
     var lastActivity: NIODeadline
     /// Whether parts of the request are not written yet.
@@ -35,6 +37,7 @@ final class HTTP1ActiveExchange {
         idleTimeout = call.idleTimeout
         deadline = call.deadline
         parser = HTTP1ResponseParser(isHeadRequest: call.isHeadRequest, limits: call.limits)
+        start = now
         lastActivity = now
     }
 
@@ -48,6 +51,7 @@ final class HTTP1ActiveExchange {
     func receive(_ bytes: ByteBuffer, budget: ReadBudget) -> Progress {
         parser.append(bytes)
         if hasHead { lastActivity = .now() }
+        if firstByteTime == nil { firstByteTime = .now() - start }
         var chunks: [ByteBuffer] = []
         do throws(HTTP1ParseError) {
             while let event = try parser.next() {
@@ -101,6 +105,8 @@ final class HTTP1ActiveExchange {
     }
 
     private func begin(_ head: HTTP1ResponseHead, budget: ReadBudget) {
+        var head = head
+        head.firstByteTime = firstByteTime ?? .zero
         self.head = head
         lastActivity = .now()
         if head.framing != .none {

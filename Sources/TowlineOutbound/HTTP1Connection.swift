@@ -25,15 +25,27 @@ final class HTTP1Connection: Sendable {
         }
     }
 
+    /// What was found out while the connection was made.
+    struct Facts: Sendable {
+        /// The version of TLS, such as `TLSv1.3`; `nil` for plain HTTP.
+        var tlsVersion: String?
+        /// What the peer chose by ALPN.
+        var applicationProtocol: String?
+        /// How long it took until the connection was ready, TLS included.
+        var connectTime = TimeAmount.zero
+        /// How much of that was TLS.
+        var tlsTime: TimeAmount?
+    }
+
     let key: Key
     let channel: any Channel
-    let tlsVersion: String?
+    let facts: Facts
     private let handler: NIOLoopBound<HTTP1ConnectionHandler>
 
-    init(key: Key, channel: any Channel, tlsVersion: String?, handler: NIOLoopBound<HTTP1ConnectionHandler>) {
+    init(key: Key, channel: any Channel, facts: Facts, handler: NIOLoopBound<HTTP1ConnectionHandler>) {
         self.key = key
         self.channel = channel
-        self.tlsVersion = tlsVersion
+        self.facts = facts
         self.handler = handler
     }
 

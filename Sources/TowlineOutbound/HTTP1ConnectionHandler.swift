@@ -28,6 +28,9 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     private let budget: ReadBudget
     /// Until it is told how it ended; it holds the connection then.
     private var attempt: ConnectAttempt?
+    private let start = NIODeadline.now()
+    private var tcpTime = TimeAmount.zero
+    private var facts = HTTP1Connection.Facts()
     private var state = State.connecting
     private var context: ChannelHandlerContext?
     private var connection: HTTP1Connection?
@@ -54,12 +57,13 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     private var isTLS: Bool { key.scheme == .https }
 
     /// Offers the connection for its first exchange.
-    private func becomeReady(tlsVersion: String?) {
+    private func becomeReady() {
         guard let context, case .connecting = state else { return }
+        facts.connectTime = .now() - start
         let connection = HTTP1Connection(
             key: key,
             channel: context.channel,
-            tlsVersion: tlsVersion,
+            facts: facts,
             handler: NIOLoopBound(self, eventLoop: context.eventLoop)
         )
         self.connection = connection
@@ -179,13 +183,17 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
             fail(OutboundFailure.wrongPeer(key.address))
             return
         }
-        if !isTLS { becomeReady(tlsVersion: nil) }
+        tcpTime = .now() - start
+        if !isTLS { becomeReady() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .handshakeCompleted = event as? TLSUserEvent, case .connecting = state {
+        if case .handshakeCompleted(let applicationProtocol) = event as? TLSUserEvent, case .connecting = state {
             let tls = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
-            becomeReady(tlsVersion: tls?.tlsVersion.map(OutboundFailure.name(of:)) ?? "TLS")
+            facts.tlsVersion = tls?.tlsVersion.map(OutboundFailure.name(of:)) ?? "TLS"
+            facts.applicationProtocol = applicationProtocol
+            facts.tlsTime = .now() - start - tcpTime
+            becomeReady()
         }
         context.fireUserInboundEventTriggered(event)
     }

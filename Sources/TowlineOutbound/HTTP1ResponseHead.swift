@@ -1,3 +1,4 @@
+import NIOCore
 import NIOHTTP1
 
 /// The head of one final response.
@@ -24,6 +25,8 @@ struct HTTP1ResponseHead: Sendable {
     let keepsAlive: Bool
     /// How many whole seconds the peer says it keeps an idle connection, if it does.
     let keepAliveSeconds: Int64?
+    /// How long the first byte took from the start of the exchange; set by the connection.
+    var firstByteTime = TimeAmount.zero
 
     /// The length of the body where the head tells it.
     var bodyLength: Int64? {

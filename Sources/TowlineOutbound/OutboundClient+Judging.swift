@@ -37,12 +37,18 @@ extension OutboundClient {
     ///
     /// - Throws: ``OutboundError`` with code `addressForbidden`, `unresolved`, `dnsTimeout` or `cancelled`.
     package func judge(_ url: HTTPURL) async throws(OutboundError) {
-        _ = try await approvedAddresses(of: url, deadline: nil)
+        var trace = OutboundTrace()
+        _ = try await approvedAddresses(of: url, deadline: nil, trace: &trace)
     }
 
     /// Every address of the host, all of them approved.
-    func approvedAddresses(of url: HTTPURL, deadline: NIODeadline?) async throws(OutboundError) -> [IPAddress] {
+    func approvedAddresses(
+        of url: HTTPURL, deadline: NIODeadline?, trace: inout OutboundTrace
+    ) async throws(OutboundError) -> [IPAddress] {
+        let start = NIODeadline.now()
         let addresses = try await addresses(of: url, deadline: deadline)
+        trace.lookUpTime = Duration(.now() - start)
+        trace.resolvedAddresses = addresses
         guard let refusal = policy.judge(all: addresses), !refusal.allowed else { return addresses }
         logger.debug("address refused", metadata: ["url": "\(url.origin)", "rule": "\(refusal.rule)"])
         throw OutboundError(

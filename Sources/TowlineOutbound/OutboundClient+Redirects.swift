@@ -27,7 +27,8 @@ extension OutboundClient {
                     OutboundHop(
                         status: Int(response.status.code),
                         maskedURL: request.url.masked,
-                        address: response.remoteAddress
+                        address: response.remoteAddress,
+                        trace: response.trace
                     )
                 )
                 guard hops.count <= configuration.maxRedirects else {

@@ -92,10 +92,12 @@ package final class OutboundClient: OutboundCaller {
     func execute(_ request: OutboundRequest, deadline: NIODeadline?) async throws(OutboundError) -> OutboundResponse {
         connector.budget.beginCall()
         defer { connector.budget.endCall() }
+        var trace = OutboundTrace()
         do throws(OutboundError) {
             let (head, body) = try HTTP1RequestEncoder.encode(request, userAgent: configuration.userAgent)
             guard !Task.isCancelled else { throw .cancelled() }
-            let addresses = try await approvedAddresses(of: request.url, deadline: deadline)
+            let addresses = try await approvedAddresses(
+                of: request.url, deadline: deadline, trace: &trace)
             let call = HTTP1Call(
                 head: head,
                 body: body,
@@ -105,12 +107,14 @@ package final class OutboundClient: OutboundCaller {
                 idleTimeout: TimeAmount(configuration.idleTimeout),
                 deadline: deadline
             )
-            if let response = try await onIdleConnection(request, call: call, addresses: addresses) { return response }
-            let connection = try await connect(to: addresses, for: request.url, deadline: deadline)
-            return try await run(request, call: call, on: connection, isReused: false, addresses: addresses)
+            if let response = try await onIdleConnection(request, call: call, trace: &trace) { return response }
+            let connection = try await connect(
+                to: addresses, for: request.url, deadline: deadline, trace: &trace)
+            return try await run(request, call: call, on: connection, isReused: false, trace: &trace)
         } catch {
             var error = error
             error.host = error.host ?? request.url.hostName
+            error.trace = trace
             throw error
         }
     }
@@ -119,17 +123,19 @@ package final class OutboundClient: OutboundCaller {
     private func onIdleConnection(
         _ request: OutboundRequest,
         call: HTTP1Call,
-        addresses: [IPAddress]
+        trace: inout OutboundTrace
     ) async throws(OutboundError) -> OutboundResponse? {
         guard !request.needsFreshConnection else { return nil }
-        for address in addresses {
+        for address in trace.resolvedAddresses {
             guard let connection = pool.take(HTTP1Connection.Key(request.url, address)) else { continue }
             do throws(OutboundError) {
-                return try await run(request, call: call, on: connection, isReused: true, addresses: addresses)
+                return try await run(request, call: call, on: connection, isReused: true, trace: &trace)
             } catch {
                 // The peer closed it meanwhile: nothing was sent, or what was sent may be sent twice.
                 let mayRepeat = error.isUnsent || (error.isBeforeResponse && request.isIdempotent)
                 guard mayRepeat, !Task.isCancelled else { throw error }
+                trace.address = nil
+                trace.connection = nil
             }
         }
         return nil
@@ -139,10 +145,12 @@ package final class OutboundClient: OutboundCaller {
     private func connect(
         to addresses: [IPAddress],
         for url: HTTPURL,
-        deadline: NIODeadline?
+        deadline: NIODeadline?,
+        trace: inout OutboundTrace
     ) async throws(OutboundError) -> HTTP1Connection {
         var failure = OutboundError(.connectFailed, retryable: true, "The host has no address.")
         for address in addresses.prefix(max(1, configuration.maxAddressesTried)) {
+            let start = NIODeadline.now()
             do throws(OutboundError) {
                 let limit = try remaining(until: deadline, atMost: configuration.connectTimeout)
                 let connection = try await connector.connect(to: address, for: url, within: limit)
@@ -152,6 +160,7 @@ package final class OutboundClient: OutboundCaller {
                 failure = error
                 failure.address = address
                 if let deadline, deadline <= .now() { failure = OutboundFailure.timeout(.total) }
+                trace.note(failure, at: address, since: start)
                 // Another address has the same certificate and the same deadline.
                 if !error.isRetryable || failure.code == .totalTimeout || Task.isCancelled { break }
             }
@@ -164,21 +173,22 @@ package final class OutboundClient: OutboundCaller {
         call: HTTP1Call,
         on connection: HTTP1Connection,
         isReused: Bool,
-        addresses: [IPAddress]
+        trace: inout OutboundTrace
     ) async throws(OutboundError) -> OutboundResponse {
+        trace.note(connection, isReused: isReused)
         let exchange = HTTP1Exchange(connection: connection)
         connection.start(exchange, call: call)
         do throws(OutboundError) {
             let head = try await exchange.head()
+            trace.firstByteTime = Duration(head.firstByteTime)
             return OutboundResponse(
                 status: head.status,
                 headers: head.headers,
                 bodyLength: head.bodyLength,
                 body: OutboundBody(exchange),
                 remoteAddress: connection.key.address,
-                resolvedAddresses: addresses,
                 finalURL: request.url.replacingCredentials(with: nil),
-                connection: .init(tlsVersion: connection.tlsVersion, isReused: isReused)
+                trace: trace
             )
         } catch {
             var error = error

@@ -91,6 +91,8 @@ package struct OutboundError: Error, Sendable {
     package internal(set) var rule: String?
     /// The redirects that were followed before the failure.
     package internal(set) var hops: [OutboundHop] = []
+    /// How the last request went until it failed; for a failed body see its response.
+    package internal(set) var trace = OutboundTrace()
     /// Whether nothing of a response had come, so that another connection may be tried.
     var isBeforeResponse = false
     /// Whether nothing of the request was sent either.
@@ -142,11 +144,14 @@ package struct OutboundHop: Hashable, Sendable {
     package let maskedURL: String
     /// The address that answered.
     package let address: IPAddress
+    /// How the request went over the network.
+    package let trace: OutboundTrace
 
     /// Makes a record of one redirect.
-    package init(status: Int, maskedURL: String, address: IPAddress) {
+    package init(status: Int, maskedURL: String, address: IPAddress, trace: OutboundTrace = OutboundTrace()) {
         self.status = status
         self.maskedURL = maskedURL
         self.address = address
+        self.trace = trace
     }
 }

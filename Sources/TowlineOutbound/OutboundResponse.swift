@@ -16,26 +16,32 @@ package struct OutboundResponse: Sendable {
     package let body: OutboundBody
     /// The address that answered.
     package let remoteAddress: IPAddress
-    /// Every address that the host had, in the order they were tried.
-    package let resolvedAddresses: [IPAddress]
+    /// How the request went over the network.
+    package let trace: OutboundTrace
     /// The URL that answered, after redirects.
     package let finalURL: HTTPURL
     /// The redirects that were followed, in order.
     package internal(set) var hops: [OutboundHop]
-    /// What is known about the connection.
-    package let connection: ConnectionInfo
-
     /// What is known about the connection that carried an exchange.
     package struct ConnectionInfo: Hashable, Sendable {
         /// The version of TLS, such as `TLSv1.3`; `nil` for plain HTTP.
         package let tlsVersion: String?
+        /// What the peer chose by ALPN, such as `http/1.1`; `nil` when it chose nothing.
+        package let applicationProtocol: String?
         /// Whether the connection had carried an exchange before.
         package let isReused: Bool
+        /// Whether the connection goes through a proxy.
+        package let isThroughProxy: Bool
 
         /// Makes a description of a connection.
-        package init(tlsVersion: String? = nil, isReused: Bool = false) {
+        package init(
+            tlsVersion: String? = nil, applicationProtocol: String? = nil, isReused: Bool = false,
+            isThroughProxy: Bool = false
+        ) {
             self.tlsVersion = tlsVersion
+            self.applicationProtocol = applicationProtocol
             self.isReused = isReused
+            self.isThroughProxy = isThroughProxy
         }
     }
 
@@ -46,21 +52,27 @@ package struct OutboundResponse: Sendable {
         bodyLength: Int64?,
         body: OutboundBody,
         remoteAddress: IPAddress,
-        resolvedAddresses: [IPAddress],
         finalURL: HTTPURL,
         hops: [OutboundHop] = [],
-        connection: ConnectionInfo = ConnectionInfo()
+        trace: OutboundTrace = OutboundTrace()
     ) {
         self.status = status
         self.headers = headers
         self.bodyLength = bodyLength
         self.body = body
         self.remoteAddress = remoteAddress
-        self.resolvedAddresses = resolvedAddresses
         self.finalURL = finalURL
         self.hops = hops
-        self.connection = connection
+        self.trace = trace
     }
+}
+
+extension OutboundResponse {
+    /// Every address that the host had, in the order they were tried.
+    package var resolvedAddresses: [IPAddress] { trace.resolvedAddresses }
+
+    /// What is known about the connection.
+    package var connection: ConnectionInfo { trace.connection ?? ConnectionInfo() }
 }
 
 extension OutboundResponse {

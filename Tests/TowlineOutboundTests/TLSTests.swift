@@ -67,6 +67,8 @@ struct TLSTests {
                         OutboundRequest(url: url("https://\(host):\(origin.port)/")))
                     #expect(response.connection.tlsVersion == "TLSv1.3")
                     #expect(response.connection.isReused == (round == 1))
+                    #expect(response.connection.applicationProtocol == nil)
+                    #expect((response.trace.tlsTime == nil) == (round == 1))
                     #expect(try await response.collectBody(upTo: 6_000_000).bytes.readableBytes == 5_000_000)
                 }
             }
