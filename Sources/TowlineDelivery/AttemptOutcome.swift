@@ -59,7 +59,8 @@ struct OutcomeRule: Sendable {
         switch verdict {
         case .stored: return AttemptOutcome(next: .delivered, signal: .success)
         case .busy(let cause):
-            let pause = policy.heedsReceiver ? RetryAfter.wait(in: headers, now: now, atMost: maxRetryAfter) : nil
+            let pause =
+                policy.heedsReceiver ? RetryAfter.wait(in: headers.retryAfter, now: now, atMost: maxRetryAfter) : nil
             return retry(
                 claim, policy, cause: cause, signal: .slowDown(cause: cause, pause: pause), random: random,
                 atLeast: pause ?? .zero)
@@ -83,7 +84,7 @@ struct OutcomeRule: Sendable {
         case 410 where claim.origin.countsForHealth:
             return AttemptOutcome(next: .held(reason: cause), signal: .gone(cause: cause), cause: cause)
         case 429, 502, 503, 504:
-            let pause = RetryAfter.wait(in: answer.headers, now: now, atMost: maxRetryAfter)
+            let pause = RetryAfter.wait(in: answer.headers.retryAfter, now: now, atMost: maxRetryAfter)
             return retry(
                 claim, policy, cause: cause, signal: .slowDown(cause: cause, pause: pause), random: random,
                 atLeast: pause ?? .zero)
@@ -100,5 +101,12 @@ struct OutcomeRule: Sendable {
             return AttemptOutcome(next: .dead(reason: reason), signal: signal, cause: cause)
         }
         return AttemptOutcome(next: .retry(after: max(wait, least)), signal: signal, cause: cause)
+    }
+}
+
+extension [EventHeader] {
+    /// The values of every `Retry-After` field.
+    fileprivate var retryAfter: some Sequence<String> {
+        lazy.filter { $0.name.utf8.count == 11 && $0.name.lowercased() == "retry-after" }.map(\.value)
     }
 }

@@ -3,7 +3,8 @@ import Synchronization
 /// The connections of this node's transfers by origin, so that parallel ones take only what the limit leaves free.
 final class OriginSlots: Sendable {
     private let counts = Mutex<[String: Int]>([:])
-    private let limit: Int
+    /// Connections at once against one origin.
+    let limit: Int
 
     /// Slots with a limit for each origin.
     init(limit: Int) { self.limit = limit }

@@ -1,19 +1,37 @@
 import NIOCore
 import NIOHTTP1
-import TowlineCore
+package import TowlineCore
 package import TowlineOutbound
+import TowlineStore
 
 /// Fetches sources through the guarded client, and puts its errors into the words of a job.
 package struct OutboundSourceFetcher: SourceFetcher {
     private let client: OutboundClient
+    private let maxRetryAfter: Duration
+    private let wallClock: @Sendable () -> Timestamp
 
     /// A fetcher over a client that was made with the policy for sources.
-    package init(client: OutboundClient) { self.client = client }
+    ///
+    /// - Parameters:
+    ///   - client: The client.
+    ///   - maxRetryAfter: The longest wait that a source may ask for.
+    ///   - wallClock: What dates in `Retry-After` are held against.
+    package init(
+        client: OutboundClient, maxRetryAfter: Duration = .seconds(3600), wallClock: @escaping @Sendable () -> Timestamp
+    ) {
+        self.client = client
+        self.maxRetryAfter = maxRetryAfter
+        self.wallClock = wallClock
+    }
 
     package func fetch(_ request: SourceRequest) async throws -> SourceResponse {
         var outbound = OutboundRequest(url: request.url)
+        for header in request.headers {
+            outbound.headers.add(name: header.name, value: header.value)
+            outbound.sensitiveHeaders.insert(header.name)
+        }
         if let range = request.range {
-            outbound.headers.add(name: "Range", value: "bytes=\(range.first)-\(range.last.map(String.init) ?? "")")
+            outbound.headers.add(name: "Range", value: range.text)
             outbound.headers.add(name: "If-Range", value: range.validator)
         }
         let response: OutboundResponse
@@ -26,12 +44,21 @@ package struct OutboundSourceFetcher: SourceFetcher {
         let address = response.remoteAddress.description
         let status = Int(response.status.code)
         guard let failure = Self.failure(status: status, isForPart: request.range != nil) else {
-            return SourceResponse(
+            var answer = SourceResponse(
                 status: status, fields: SourceFields(response.headers), contentLength: response.bodyLength,
                 address: address, redirects: redirects, body: SourceBody(base: response.body))
+            answer.request = RecordedRequest(response.trace, redirects: redirects)
+            return answer
         }
         await response.discardBody()
-        throw SourceError(failure, httpStatus: status, address: address, redirects: redirects)
+        var error = SourceError(failure, httpStatus: status, address: address, redirects: redirects)
+        error.request = RecordedRequest(response.trace, redirects: redirects)
+        error.request?.status = status
+        if failure.code.isRetryable {
+            error.retryAfter = RetryAfter.wait(
+                in: response.headers["Retry-After"], now: wallClock(), atMost: maxRetryAfter)
+        }
+        throw error
     }
 
     /// What a final status means for the job; nil when its body is the file, or the answer is about the part that was
@@ -57,8 +84,41 @@ package struct OutboundSourceFetcher: SourceFetcher {
         case .connectFailed, .connectionClosed: code = .sourceUnavailable
         default: code = error.isRetryable ? .sourceUnavailable : .urlInvalid
         }
-        return SourceError(
-            JobFailure(code, error.message), address: error.address?.description, redirects: error.hops.map(\.line))
+        let redirects = error.hops.map(\.line)
+        var failure = SourceError(
+            JobFailure(code, error.message), address: error.address?.description, redirects: redirects)
+        failure.request = RecordedRequest(error.trace, redirects: redirects)
+        return failure
+    }
+}
+
+extension OutboundSourceFetcher {
+    /// The failure of a body, whose request is known from its answer.
+    fileprivate static func translateBody(_ error: OutboundError) -> any Error {
+        var failure = translate(error)
+        if var known = failure as? SourceError {
+            known.request = nil
+            failure = known
+        }
+        return failure
+    }
+}
+
+extension RecordedRequest {
+    /// How a request went over the network.
+    init(_ trace: OutboundTrace, redirects: [String]) {
+        self.init()
+        self.redirects = redirects
+        resolved = trace.resolvedAddresses.map(\.description)
+        unreachable = trace.failedAddresses.map { "\($0.address) \($0.code)" }
+        address = trace.address?.description
+        lookup = trace.lookUpTime
+        connect = trace.connectTime
+        firstByte = trace.firstByteTime
+        guard let connection = trace.connection else { return }
+        tls = connection.tlsVersion
+        http = connection.applicationProtocol == "h2" ? "HTTP/2" : "HTTP/1.1"
+        isReused = connection.isReused
     }
 }
 
@@ -77,7 +137,7 @@ private struct SourceBody: AsyncSequence, Sendable {
             do {
                 return try await base.next(isolation: actor)
             } catch {
-                throw OutboundSourceFetcher.translate(error)
+                throw OutboundSourceFetcher.translateBody(error)
             }
         }
     }

@@ -23,13 +23,17 @@ struct PieceWorker: Sendable {
         }
     }
 
-    let url: HTTPURL
+    let source: SourceList.Entry
     /// With a known length.
     let version: SourceVersion
     let fetcher: any SourceFetcher
     let upload: any PositionedUpload
     let board: PieceBoard
     let progress: AttemptProgress
+    let recorder: FlightRecorder
+    let throttle: Throttle
+    /// Whether a further connection ends with each piece, so that its slot is given back and taken anew.
+    let bringsOnePieceAtATime: Bool
     /// Whether further connections should make room for other transfers.
     let isSurplus: @Sendable () -> Bool
 
@@ -45,6 +49,7 @@ struct PieceWorker: Sendable {
                 let isRight = try await bring(piece, &position, &digest)
                 board.end(piece, at: position, crc64: digest)
                 if !isRight { return .refused }
+                if isExtra, bringsOnePieceAtATime { return .idle }
             } catch {
                 board.end(piece, at: position, crc64: digest)
                 return .failed(error)
@@ -61,12 +66,33 @@ struct PieceWorker: Sendable {
     ) async throws -> Bool {
         let range = SourceRange(
             first: piece.lowerBound, last: piece.upperBound - 1, validator: version.validator)
-        let response = try await fetcher.fetch(SourceRequest(url: url, range: range))
+        let request = SourceRequest(url: source.url, range: range, headers: source.headers)
+        var note = recorder.begin(request, source: source.index)
+        do {
+            let isRight = try await bring(piece, by: request, noting: &note, &position, &digest)
+            recorder.end(note)
+            return isRight
+        } catch {
+            note.fail(error)
+            recorder.end(note)
+            throw error
+        }
+    }
+
+    private func bring(
+        _ piece: Range<Int64>, by request: SourceRequest, noting note: inout RequestNote, _ position: inout Int64,
+        _ digest: inout CRC64
+    ) async throws -> Bool {
+        let response = try await fetcher.fetch(request)
+        note.take(response)
         var track = SourceTrack(version: version, position: piece.lowerBound)
         _ = track.nextRange()
         let verdict = track.judge(
             status: response.status, fields: response.fields, contentLength: response.contentLength)
-        guard verdict == .rest(Int64(piece.count)) else { return false }
+        guard verdict == .rest(Int64(piece.count)) else {
+            note.discard("not the part that was asked for")
+            return false
+        }
         for try await chunk in response.body {
             guard position + Int64(chunk.readableBytes) <= piece.upperBound else { return false }
             try await upload.write(chunk, at: position)
@@ -74,6 +100,8 @@ struct PieceWorker: Sendable {
             position += Int64(chunk.readableBytes)
             progress.receive(bytes: chunk.readableBytes)
             board.receive(chunk.readableBytes)
+            note.receive(chunk.readableBytes)
+            _ = try await throttle.pass(chunk.readableBytes)
         }
         try Task.checkCancellation()
         guard position == piece.upperBound else {

@@ -8,6 +8,14 @@ package struct PullConfiguration: Sendable {
     package var concurrency = 64
     /// Transfers at once against one origin, over all nodes.
     package var perOrigin = 8
+    /// Transfers at once of one account, over all nodes.
+    package var perAccount = Int.max
+    /// Attempts that may begin in a second against one origin, over all nodes; 0 for no limit.
+    package var perOriginPerSecond = 0.0
+    /// What all transfers of this node may receive together; 0 for no limit.
+    package var maxBytesPerSecond = 0
+    /// What one transfer may receive; 0 for no limit (`pull.transfer-max-bytes-per-second`).
+    package var transferMaxBytesPerSecond = 0
     /// The largest file, in bytes.
     package var maxBytes: Int64 = 20 << 30
     /// Attempts and the waits between them.

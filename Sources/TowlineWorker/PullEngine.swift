@@ -20,6 +20,7 @@ package struct PullEngine: Service, CustomStringConvertible {
     private let logger: Logger
     private let loop: ClaimLoop
     private let slots: OriginSlots
+    private let bandwidth: BandwidthLimit?
     private let started = Wakeup()
 
     /// An engine over a store, an object store and a source of bytes.
@@ -38,6 +39,8 @@ package struct PullEngine: Service, CustomStringConvertible {
         self.random = random
         self.logger = logger
         slots = OriginSlots(limit: configuration.perOrigin)
+        let limit = configuration.maxBytesPerSecond
+        bandwidth = limit > 0 ? BandwidthLimit(bytesPerSecond: limit, now: clock.elapsed) : nil
         loop = ClaimLoop(clock: clock, grace: configuration.grace)
     }
 
@@ -64,6 +67,7 @@ package struct PullEngine: Service, CustomStringConvertible {
             let claims = try await store.claimJobs(
                 JobClaimRequest(
                     node: configuration.node, limit: min(room, 100), perOrigin: configuration.perOrigin,
+                    perAccount: configuration.perAccount, perOriginPerSecond: configuration.perOriginPerSecond,
                     lease: configuration.lease))
             for claim in claims.items { start(claim, in: &attempts) }
             return min(claims.nextDue ?? .seconds(30), .seconds(30))
@@ -77,7 +81,7 @@ package struct PullEngine: Service, CustomStringConvertible {
         let progress = AttemptProgress(job: claim.job.id, lease: claim.lease, startedAt: clock.elapsed)
         let attempt = PullAttempt(
             claim: claim, fetcher: fetcher, store: store, objects: objects, configuration: configuration,
-            clock: clock, progress: progress, slots: slots, random: random)
+            clock: clock, progress: progress, slots: slots, bandwidth: bandwidth, random: random)
         let work = Task { await attempt.run() }
         running.add(progress, stop: { work.cancel() })
         slots.enter(claim.job.request.origin)

@@ -74,7 +74,8 @@ extension PullTransfer {
     mutating func writeDown(_ pieces: PiecePlan, of upload: any ResumableUpload, now: Duration) async throws {
         if let entry, entry.isOver.isSet { try await settle() }
         guard let version = track.version, plan.step(position: pieces.prefix, now: now) == .begin else { return }
-        let checkpoint = TransferCheckpoint(version: version, bytes: pieces.prefix, crc64: pieces.crc64.value)
+        let checkpoint = TransferCheckpoint(
+            version: version, bytes: pieces.prefix, crc64: pieces.crc64.value, source: sources.current.index)
         plan.begin(position: pieces.prefix, now: now)
         entry = ledger.begin(checkpoint, of: upload)
     }

@@ -15,7 +15,7 @@ extension PullTransfer {
         let rest = total - track.position
         let rate = Double(track.position - connection.position) / max(time.seconds, 1e-6)
         guard rest >= 4 * configuration.pieceBytes, Double(rest) / rate >= configuration.worthwhileTime.seconds,
-            sink.resumable is any PositionedUpload, slots.room(claim.job.request.origin) > 0
+            sink.resumable is any PositionedUpload, extras.room(origin) > 0
         else { return nil }
         return rate
     }
@@ -25,24 +25,24 @@ extension PullTransfer {
     /// Leaves the transfer as one connection would have: with a beginning without a gap and its digests.
     ///
     /// - Throws: What the last connection failed with.
-    mutating func receiveInPieces(from url: HTTPURL, rate: Double) async throws {
+    mutating func receiveInPieces(rate: Double) async throws {
         hasTriedPieces = true
         guard let version = track.version, let total = track.total,
             let upload = sink.resumable as? any PositionedUpload
         else { return }
         try await settle()
         let first = track.position
-        let most = min(configuration.maxConnections, 1 + slots.room(claim.job.request.origin))
+        let most = min(configuration.maxConnections, 1 + extras.room(origin))
         let window = 2 * configuration.pieceBytes * Int64(configuration.maxConnections)
         let board = PieceBoard(
             PiecePlan(
                 total: total, prefix: first, crc64: sink.digest.crc64, pieceBytes: configuration.pieceBytes,
                 window: window))
-        let origin = claim.job.request.origin
-        let slots = slots
+        let (origin, extras) = (origin, extras)
         let worker = PieceWorker(
-            url: url, version: version, fetcher: fetcher, upload: upload, board: board, progress: progress,
-            isSurplus: { slots.isOver(origin) })
+            source: sources.current, version: version, fetcher: fetcher, upload: upload, board: board,
+            progress: progress, recorder: recorder, throttle: throttle, bringsOnePieceAtATime: extras.areShared,
+            isSurplus: { extras.isSurplus(origin) })
         var failure: (any Error)?
         do {
             try await run(worker, gauge: ConnectionGauge(most: most, rate: rate))
@@ -61,23 +61,30 @@ extension PullTransfer {
     }
 
     private mutating func run(_ worker: PieceWorker, gauge: ConnectionGauge) async throws {
-        var gauge = gauge
         var running = 0
+        do {
+            try await run(worker, gauge: gauge, running: &running)
+        } catch {
+            for _ in 1..<max(1, running) { await extras.giveBack(origin) }
+            throw error
+        }
+    }
+
+    private mutating func run(_ worker: PieceWorker, gauge: ConnectionGauge, running: inout Int) async throws {
+        var gauge = gauge
         var failure: (any Error)?
-        var mark = (received: Int64(0), time: clock.elapsed, running: 0)
-        let origin = claim.job.request.origin
+        var mark = (received: Int64(0), throttled: Duration.zero, time: clock.elapsed, running: 0)
         let clock = clock
-        let slots = slots
         let tick = configuration.gaugeTime
         let board = worker.board
-        defer { for _ in 1..<max(1, running) { slots.leave(origin) } }
         try await withThrowingTaskGroup(of: PieceWorker.End.self) { group in
             defer { group.cancelAll() }
             group.addTask { try await PieceWorker.End.tick(after: tick, on: clock) }
             repeat {
                 // The transfer has one slot of its own; the others are extra.
-                while running < gauge.wanted, !board.isClosed, running == 0 || slots.takeExtra(origin) {
+                while running < gauge.wanted, !board.isClosed {
                     let isExtra = running > 0
+                    if isExtra, !(await extras.take(origin)) { break }
                     running += 1
                     group.addTask { await worker.run(isExtra: isExtra) }
                 }
@@ -85,14 +92,16 @@ extension PullTransfer {
                 case .tick:
                     group.addTask { try await PieceWorker.End.tick(after: tick, on: clock) }
                     let now = clock.elapsed
-                    let received = board.received
+                    let (received, throttled) = (board.received, recorder.recording.throttled)
+                    // All of them wait for a limit that they share.
+                    if throttled > mark.throttled { excuse(now - mark.time) }
                     try check(received: received - mark.received, now: now)
                     // The first period after a change shows what connecting costs, not what the change brings.
                     if mark.running == running, running == gauge.wanted, now > mark.time {
                         gauge.measure(rate: Double(received - mark.received) / (now - mark.time).seconds)
                         if gauge.wanted < running { board.dismiss(running - gauge.wanted) }
                     }
-                    mark = (received, now, running)
+                    mark = (received, throttled, now, running)
                     try await writeDown(board.plan, of: worker.upload, now: now)
                     if gauge.wanted == 1 { board.close() }
                     continue
@@ -105,7 +114,7 @@ extension PullTransfer {
                     if gauge.wanted == 1 { board.close() }
                 }
                 running -= 1
-                if running > 0 { slots.leave(origin) }
+                if running > 0 { await extras.giveBack(origin) }
                 if board.plan.isComplete { board.close() }
             } while running > 0 || !board.isClosed
         }

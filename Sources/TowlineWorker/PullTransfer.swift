@@ -14,8 +14,11 @@ struct PullTransfer {
     let configuration: PullConfiguration
     let clock: any MonotonicClock
     let progress: AttemptProgress
-    let slots: OriginSlots
+    let extras: ExtraSlots
     let ledger: CheckpointLedger
+    let recorder: FlightRecorder
+    let throttle: Throttle
+    var sources: SourceList
 
     var track = SourceTrack()
     var sink: ObjectSink
@@ -34,20 +37,30 @@ struct PullTransfer {
     private var rate: Double?
     /// The most bytes of the file that were ever here at the end of a connection.
     var furthest: Int64
-    private let start: Int64
+    private var start: Int64
+    /// Answers of the current URL that were of no use.
+    private var restarts = 0
+    /// The origin of the mirror in use, whose slot this transfer holds.
+    private var mirrorOrigin: String?
+    /// What the job's own origin asked for in `Retry-After`.
+    private(set) var originPause: Duration?
 
     /// A transfer for a claim.
     init(
-        claim: ClaimedJob, fetcher: any SourceFetcher, objects: any ObjectStore, configuration: PullConfiguration,
-        clock: any MonotonicClock, progress: AttemptProgress, slots: OriginSlots, ledger: CheckpointLedger
+        claim: ClaimedJob, sources: SourceList, fetcher: any SourceFetcher, objects: any ObjectStore,
+        configuration: PullConfiguration, clock: any MonotonicClock, progress: AttemptProgress, extras: ExtraSlots,
+        ledger: CheckpointLedger, recorder: FlightRecorder, throttle: Throttle
     ) {
+        self.sources = sources
+        self.recorder = recorder
+        self.throttle = throttle
         self.claim = claim
         self.fetcher = fetcher
         self.objects = objects
         self.configuration = configuration
         self.clock = clock
         self.progress = progress
-        self.slots = slots
+        self.extras = extras
         self.ledger = ledger
         start = claim.resume?.checkpoint.bytes ?? 0
         furthest = start
@@ -72,33 +85,103 @@ struct PullTransfer {
     /// Whether the attempt brought the file on so far that the count of attempts starts anew.
     var hasMadeProgress: Bool { track.version != nil && track.position - start >= configuration.progressBytes }
 
-    /// Receives the whole file.
+    /// The origin in use, whose limit further connections count against.
+    var origin: String { mirrorOrigin ?? claim.job.request.origin }
+
+    /// Receives the whole file, from the first of its URLs that brings it.
     ///
     /// - Parameter record: Is told what is known about the last connection.
-    /// - Throws: ``SourceError``, `JobFailure`, ``ObjectStoreError``, ``StoreError``, `HTTPURLError`,
-    ///   `CancellationError`.
+    /// - Throws: ``SourceError``, `JobFailure`, ``ObjectStoreError``, ``StoreError``, `CancellationError`.
     mutating func receive(noting record: inout JobAttemptRecord) async throws {
-        let url = try HTTPURL(parsing: claim.job.request.displayURL)
         try await resume()
-        var restarts = 0
         repeat {
             try Task.checkCancellation()
-            try await receive(from: url, restarts: &restarts, noting: &record)
-            if let rate {
-                self.rate = nil
-                try await receiveInPieces(from: url, rate: rate)
+            do {
+                try await receiveOverOne(noting: &record)
+                if let rate {
+                    self.rate = nil
+                    try await receiveInPieces(rate: rate)
+                }
+            } catch {
+                try await moveOn(after: error)
             }
         } while !track.isComplete
     }
 
+    /// Goes to the next URL of the file, from its beginning.
+    ///
+    /// - Throws: What the attempt failed with, when no URL is left or the cause is none of the source's.
+    private mutating func moveOn(after error: any Error) async throws {
+        let failure: JobFailure
+        switch error {
+        case let error as SourceError:
+            failure = error.failure
+            if sources.current.index == 0 { originPause = error.retryAfter }
+        case let error as JobFailure: failure = error
+        default: throw error
+        }
+        guard SourceList.isOfOneSource(failure.code), !Task.isCancelled else { throw error }
+        var latest = failure
+        while sources.moveOn(after: latest) {
+            if try await enterCurrent() { return }
+            latest = JobFailure(.sourceUnavailable, "the limit of the mirror's origin is reached")
+        }
+        let final = sources.failure(last: failure)
+        guard var known = error as? SourceError else { throw final }
+        known.failure = final
+        throw known
+    }
+
+    /// Begins anew with the current URL.
+    ///
+    /// - Returns: False when its origin has no room.
+    private mutating func enterCurrent() async throws -> Bool {
+        let next = sources.current.url.origin
+        if next != origin {
+            await leaveMirror()
+            if next != claim.job.request.origin {
+                guard await extras.take(next) else { return false }
+                mirrorOrigin = next
+            }
+        }
+        track.restart()
+        try await startAfresh()
+        restarts = 0
+        hasTriedPieces = false
+        furthest = 0
+        start = 0
+        return true
+    }
+
+    /// Gives the slot of a mirror's origin back.
+    mutating func leaveMirror() async {
+        guard let held = mirrorOrigin else { return }
+        mirrorOrigin = nil
+        await extras.giveBack(held)
+    }
+
     /// Receives what one connection brings; it is closed when this returns.
-    private mutating func receive(
-        from url: HTTPURL, restarts: inout Int, noting record: inout JobAttemptRecord
-    ) async throws {
-        let response = try await fetcher.fetch(SourceRequest(url: url, range: track.nextRange()))
-        record.httpStatus = response.status
-        record.address = response.address
-        record.redirects = response.redirects
+    private mutating func receiveOverOne(noting record: inout JobAttemptRecord) async throws {
+        let source = sources.current
+        let request = SourceRequest(url: source.url, range: track.nextRange(), headers: source.headers)
+        var note = recorder.begin(request, source: source.index)
+        do {
+            let response = try await fetcher.fetch(request)
+            note.take(response)
+            record.httpStatus = response.status
+            record.address = response.address
+            record.redirects = response.redirects
+            try await receive(response, noting: &note)
+            recorder.end(note)
+        } catch {
+            note.fail(error)
+            recorder.end(note)
+            throw error
+        }
+    }
+
+    /// Receives an answer, as far as it is of use.
+    private mutating func receive(_ response: SourceResponse, noting note: inout RequestNote) async throws {
         let isFresh = track.position == 0
         let expected: Int64?
         switch track.judge(
@@ -108,6 +191,7 @@ struct PullTransfer {
         case .afresh(let reason):
             restarts += 1
             guard restarts <= Self.mostRestarts else { throw JobFailure(.sourceUnavailable, reason) }
+            note.discard("starts afresh: \(reason)")
             track.restart()
             return try await startAfresh()
         case .whole:
@@ -118,7 +202,7 @@ struct PullTransfer {
         }
         progress.expect(total: track.total ?? claim.job.request.metadata.expectedBytes)
         if let total = track.total { try check(total: total) }
-        try await receive(response, expected: expected)
+        try await receive(response, expected: expected, noting: &note)
     }
 
     /// Makes the object durable, if it is what the caller expects.
@@ -168,7 +252,8 @@ struct PullTransfer {
     /// What a checkpoint of this moment says; nil where nothing could be gone on with.
     var checkpoint: TransferCheckpoint? {
         guard let version = track.version, track.position > 0 else { return nil }
-        return TransferCheckpoint(version: version, bytes: track.position, crc64: sink.digest.crc64.value)
+        return TransferCheckpoint(
+            version: version, bytes: track.position, crc64: sink.digest.crc64.value, source: sources.current.index)
     }
 
     /// Forgets what is here, and that it was recorded, before other bytes take its place.
@@ -183,7 +268,9 @@ struct PullTransfer {
 
     // MARK: One connection
 
-    private mutating func receive(_ response: SourceResponse, expected: Int64?) async throws {
+    private mutating func receive(
+        _ response: SourceResponse, expected: Int64?, noting note: inout RequestNote
+    ) async throws {
         let first = track.position
         connection = (first, clock.elapsed)
         do {
@@ -191,6 +278,7 @@ struct PullTransfer {
                 guard track.position - first + Int64(chunk.readableBytes) <= expected ?? .max else {
                     throw SourceError(JobFailure(.sourceUnavailable, "the source sent more than it announced"))
                 }
+                note.receive(chunk.readableBytes)
                 try await take(chunk)
                 rate = rateWorthSplitting(now: clock.elapsed)
                 if rate != nil { return }
@@ -204,6 +292,7 @@ struct PullTransfer {
             throw JobFailure.truncated(announced: track.total ?? 0, sent: track.position)
         } catch {
             guard canGoOn(after: error) else { throw error }
+            note.fail(error)
             furthest = track.position
         }
     }
@@ -217,6 +306,7 @@ struct PullTransfer {
         track.receive(chunk.readableBytes)
         isAhead = true
         try await writeDown(now: now)
+        floor.excuse(try await throttle.pass(chunk.readableBytes))
     }
 
     /// Whether another connection may go on at once: only one that brought the file on is followed by another.
@@ -230,6 +320,9 @@ struct PullTransfer {
         default: return false
         }
     }
+
+    /// Takes note that bytes were kept back for a while.
+    mutating func excuse(_ wait: Duration) { floor.excuse(wait) }
 
     /// Ends a transfer that is too slow or takes too long.
     mutating func check(received: Int64, now: Duration) throws {

@@ -1,5 +1,6 @@
 package import NIOCore
 package import TowlineCore
+package import TowlineStore
 
 /// Where an engine gets bytes from: the guarded client, or a script in tests.
 package protocol SourceFetcher: Sendable {
@@ -15,11 +16,14 @@ package struct SourceRequest: Sendable {
     package let url: HTTPURL
     /// The part that is wanted; nil for the whole file.
     package let range: SourceRange?
+    /// Further header fields: secrets, for the URL's own origin only.
+    package let headers: [SourceHeader]
 
     /// Joins a URL with the part of its file that is wanted.
-    package init(url: HTTPURL, range: SourceRange? = nil) {
+    package init(url: HTTPURL, range: SourceRange? = nil, headers: [SourceHeader] = []) {
         self.url = url
         self.range = range
+        self.headers = headers
     }
 }
 
@@ -67,6 +71,8 @@ package struct SourceResponse: Sendable {
     package var address: String?
     /// Redirects that were followed, masked.
     package var redirects: [String]
+    /// How the request went over the network; nil where that is not known.
+    package var request: RecordedRequest?
     /// The bytes.
     ///
     /// Iterated once, or dropped; throws ``SourceError``, also when the body ends before its length.
@@ -88,18 +94,24 @@ package struct SourceResponse: Sendable {
 
 /// Why a source gave no bytes, with what is known about the attempt.
 package struct SourceError: Error, Sendable {
-    package let failure: JobFailure
+    package var failure: JobFailure
     package var httpStatus: Int?
     package var address: String?
     package var redirects: [String]
+    /// How long the source asks to be left alone.
+    package var retryAfter: Duration?
+    /// How the request went over the network; nil where that is not known.
+    package var request: RecordedRequest?
 
     /// Joins a failure with what is known.
     package init(
-        _ failure: JobFailure, httpStatus: Int? = nil, address: String? = nil, redirects: [String] = []
+        _ failure: JobFailure, httpStatus: Int? = nil, address: String? = nil, redirects: [String] = [],
+        retryAfter: Duration? = nil
     ) {
         self.failure = failure
         self.httpStatus = httpStatus
         self.address = address
         self.redirects = redirects
+        self.retryAfter = retryAfter
     }
 }

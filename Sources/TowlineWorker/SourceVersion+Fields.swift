@@ -14,8 +14,8 @@ extension SourceVersion {
             self.init(validator: tag, total: total)
             return
         }
-        guard fields.lastModified.count == 1, let modified = HTTPDate(fields.lastModified[0]),
-            let date = fields.date.flatMap({ HTTPDate($0) }), date.seconds - modified.seconds >= 60
+        guard fields.lastModified.count == 1, let modified = HTTPDate.parsePreferred(fields.lastModified[0]),
+            let date = fields.date.flatMap(HTTPDate.parsePreferred), date - modified >= .seconds(60)
         else { return nil }
         self.init(validator: fields.lastModified[0], total: total)
     }
@@ -38,30 +38,5 @@ extension SourceVersion {
         // What is not ASCII was perhaps not read as it was sent.
         guard inner.allSatisfy({ $0 == 0x21 || (0x23...0x7E).contains($0) }) else { return nil }
         return tags[0]
-    }
-}
-
-/// A date as header fields have it: `Sun, 06 Nov 1994 08:49:37 GMT`; the forms of the last century are not read.
-struct HTTPDate: Hashable {
-    /// Seconds since 1970.
-    let seconds: Int64
-
-    private static let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-    private static let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
-
-    /// Reads a date; nil for anything else.
-    init?(_ text: String) {
-        let words = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count == 6, words[0].count == 4, words[0].last == ",",
-            Self.days.contains(String(words[0].prefix(3))),
-            words[1].utf8.count == 2, let month = Self.months.firstIndex(of: String(words[2])),
-            words[3].utf8.count == 4, words[4].utf8.count == 8, words[5] == "GMT"
-        else { return nil }
-        let number = month + 1
-        let text = "\(words[3])-\(number < 10 ? "0" : "")\(number)-\(words[1])T\(words[4])Z"
-        guard let time = Timestamp(parsing: text) else { return nil }
-        seconds = time.milliseconds / 1000
     }
 }

@@ -16,6 +16,9 @@ struct SpeedFloor {
         mark = now
     }
 
+    /// Leaves out a time in which no byte was wanted.
+    mutating func excuse(_ wait: Duration) { mark += wait }
+
     /// Takes note of bytes.
     ///
     /// - Returns: False when a whole window has gone by with an average below the floor.

@@ -28,17 +28,18 @@ package struct RetryRule: Sendable, Hashable {
     /// - Parameters:
     ///   - failure: Why the attempt ended.
     ///   - fruitless: Attempts since the last progress, this one included, from 1.
+    ///   - atLeast: What the source asked for in `Retry-After`; no jitter shortens it.
     ///   - remaining: Time that the run as a whole has left; a wait beyond it is not begun.
     ///   - random: A number from 0 up to 1 for the jitter.
     /// - Returns: A wait, or that no attempt is left.
     package func decide(
-        after failure: JobFailure, fruitless: Int, remaining: Duration, random: Double
+        after failure: JobFailure, fruitless: Int, atLeast: Duration = .zero, remaining: Duration, random: Double
     ) -> Decision {
         guard failure.code.isRetryable, fruitless < attempts else { return .giveUp }
         var wait = firstWait
         for _ in 1..<max(1, fruitless) where wait < longestWait { wait = wait * 3 }
         wait = min(wait, longestWait)
-        let jittered = wait * (0.5 + 0.5 * min(max(random, 0), 1))
+        let jittered = max(atLeast, wait * (0.5 + 0.5 * min(max(random, 0), 1)))
         return jittered < remaining ? .retry(after: jittered) : .giveUp
     }
 }

@@ -1,21 +1,21 @@
-import TowlineCore
-
 /// Reads `Retry-After` (RFC 9110 section 10.2.3).
-enum RetryAfter {
-    /// How long a receiver asks to be left alone.
+package enum RetryAfter {
+    /// How long a server asks to be left alone.
     ///
     /// Seconds or an HTTP date, which is held against the wall clock; a date that is past asks for nothing. Of several
     /// values the largest counts; what is neither is ignored.
     ///
     /// - Parameters:
-    ///   - headers: The fields of the answer.
+    ///   - values: Every such field of the answer.
     ///   - now: The wall clock.
     ///   - limit: The longest wait that is accepted.
     /// - Returns: At least zero and at most the limit; nil when nothing usable is there.
-    static func wait(in headers: [EventHeader], now: Timestamp, atMost limit: Duration) -> Duration? {
+    package static func wait(
+        in values: some Sequence<String>, now: Timestamp, atMost limit: Duration
+    ) -> Duration? {
         var longest: Duration?
-        for header in headers where header.name.utf8.count == 11 && header.name.lowercased() == "retry-after" {
-            for wait in waits(header.value, now: now) { longest = max(longest ?? wait, wait) }
+        for value in values {
+            for wait in waits(value, now: now) { longest = max(longest ?? wait, wait) }
         }
         return longest.map { min(max($0, .zero), max(limit, .zero)) }
     }
@@ -38,7 +38,8 @@ enum RetryAfter {
 }
 
 /// Reads the three forms of an HTTP date (RFC 9110 section 5.6.7).
-enum HTTPDate {
+package enum HTTPDate {
+    private static let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
     private static let months = [
         "Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6, "Jul": 7, "Aug": 8, "Sep": 9, "Oct": 10, "Nov": 11,
         "Dec": 12,
@@ -51,7 +52,7 @@ enum HTTPDate {
     ///     `Sun Nov  6 08:49:37 1994`.
     ///   - now: Says which century two digits mean: at most 50 years ahead.
     /// - Returns: The moment; nil for a text of another form.
-    static func parse(_ text: String, now: Timestamp) -> Timestamp? {
+    package static func parse(_ text: String, now: Timestamp) -> Timestamp? {
         let words = text.split(separator: " ")
         switch words.count {
         case 6 where words[5] == "GMT" && words[0].last == ",":
@@ -63,6 +64,18 @@ enum HTTPDate {
         case 5: return moment(day: words[2], month: words[1], year: words[4], time: words[3], now: now)
         default: return nil
         }
+    }
+
+    /// Reads the preferred form alone, such as `Sun, 06 Nov 1994 08:49:37 GMT`; nil for anything else.
+    package static func parsePreferred(_ text: String) -> Timestamp? {
+        let words = text.split(separator: " ", omittingEmptySubsequences: false)
+        guard words.count == 6, words[0].utf8.count == 4, words[0].last == ",",
+            days.contains(String(words[0].prefix(3))), words[1].utf8.count == 2, words[3].utf8.count == 4,
+            words[5] == "GMT"
+        else { return nil }
+        // Four digits of a year need no century.
+        return moment(
+            day: words[1], month: words[2], year: words[3], time: words[4], now: Timestamp(milliseconds: 0))
     }
 
     private static func moment(
