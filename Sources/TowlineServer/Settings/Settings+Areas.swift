@@ -1,4 +1,5 @@
 package import TowlineCore
+package import TowlineOutbound
 
 extension Settings {
     /// The settings `api.*`.
@@ -102,6 +103,10 @@ extension Settings {
         package var dnsServers: [HostPort]
         /// Path of a PEM file with further certificate authorities.
         package var caFile: String?
+        /// Path of a file with header fields for origins of sources.
+        package var sourceHeadersFile: String?
+        /// What connections to sources go through, with its exceptions.
+        package var proxy: OutboundProxy?
     }
 
     /// The settings `delivery.*`.
