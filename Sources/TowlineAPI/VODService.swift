@@ -15,6 +15,8 @@ package struct VODService: Sendable {
     let sources: any AddressJudge
     let callbacks: any AddressJudge
     let queues: QueueTargets?
+    /// How long a job may wait for its turn unless its caller says otherwise; zero for ever.
+    let expireWaiting: Duration
     let authenticator: VODAuthenticator
     let limiter: RateLimiter
     let wallClock: @Sendable () -> Timestamp
@@ -24,13 +26,15 @@ package struct VODService: Sendable {
     /// A service over a store and the two address policies; without queues callbacks are HTTP only.
     package init(
         store: any Store, sources: any AddressJudge, callbacks: any AddressJudge, queues: QueueTargets? = nil,
-        authenticator: VODAuthenticator, limiter: RateLimiter, wallClock: @escaping @Sendable () -> Timestamp,
+        expireWaiting: Duration = .zero, authenticator: VODAuthenticator, limiter: RateLimiter,
+        wallClock: @escaping @Sendable () -> Timestamp,
         logger: Logger
     ) {
         self.store = store
         self.sources = sources
         self.callbacks = callbacks
         self.queues = queues
+        self.expireWaiting = expireWaiting
         self.authenticator = authenticator
         self.limiter = limiter
         self.wallClock = wallClock

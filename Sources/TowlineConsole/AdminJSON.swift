@@ -14,6 +14,9 @@ enum AdminJSON {
             "title": .string(job.request.metadata.title),
             "source": .string(masked(job.request.displayURL)),
             "origin": .string(job.request.origin),
+            "mirrors": mirrors(job.request.metadata.mirrors),
+            "priority": .integer(job.request.priority),
+            "expireSeconds": job.request.metadata.expireSeconds.map { .integer($0) },
             "run": .integer(job.run),
             "state": .string(job.state.rawValue),
             "status": .string(VODStatus(job).rawValue),
@@ -33,6 +36,8 @@ enum AdminJSON {
         guard case .object(let members) = job(detail.job, progress: progress) else { return .null }
         return .object(
             members + [
+                .init("checkpoint", checkpoint(detail.checkpoint) ?? .null),
+                .init("digests", digests(detail.digests) ?? .null),
                 .init("attemptList", .array(detail.attempts.map(attempt))),
                 .init("events", .array(detail.events.map { event($0) })),
                 .init("deliveries", .array(detail.deliveries.map(delivery))),
@@ -52,7 +57,29 @@ enum AdminJSON {
             "redirects": .array(attempt.record.redirects.map { .string($0) }),
             "errorCode": attempt.record.failure.map { .string($0.code.rawValue) },
             "errorMessage": attempt.record.failure.map { .string($0.message) },
+            "recording": attempt.record.recording?.json,
         ])
+    }
+
+    private static func mirrors(_ urls: [String]) -> JSONValue? {
+        urls.isEmpty ? nil : .array(urls.map { .string(masked($0)) })
+    }
+
+    private static func checkpoint(_ checkpoint: TransferCheckpoint?) -> JSONValue? {
+        checkpoint.map {
+            .members([
+                "bytes": .integer($0.bytes),
+                "bytesTotal": $0.version.total.map { .integer($0) },
+                "validator": .string($0.version.validator),
+                "source": .integer($0.source),
+            ])
+        }
+    }
+
+    private static func digests(_ digests: ContentDigests?) -> JSONValue? {
+        digests.map {
+            .members(["crc64": .string(String($0.crc64)), "sha256": $0.sha256.json, "md5": $0.md5.json])
+        }
     }
 
     static func key(_ key: AccessKeyInfo) -> JSONValue {

@@ -116,11 +116,11 @@ extension SourceHeaderRules {
             throw SourceHeaderRulesError(
                 line: number, reason: "the value of \(name) must not be empty or hold control characters")
         }
-        guard !isReserved(name) else {
+        guard !SourceHeader.isReserved(name) else {
             throw SourceHeaderRulesError(
                 line: number,
                 reason: "\(name) is set by Towline itself; any other name but these is allowed: "
-                    + reservedNames.sorted().joined(separator: ", "))
+                    + SourceHeader.reservedNames.sorted().joined(separator: ", "))
         }
         guard name.lowercased() == "login" else { return (name, value) }
         guard let split = value.firstIndex(of: ":"), split > value.startIndex else {

@@ -191,6 +191,10 @@ final class ServerBuild: Sendable {
         var configuration = PullConfiguration(node: NodeID(settings.nodeID))
         configuration.concurrency = settings.pull.concurrency
         configuration.perOrigin = settings.pull.perOrigin
+        configuration.perAccount = settings.pull.perAccount > 0 ? settings.pull.perAccount : .max
+        configuration.perOriginPerSecond = settings.pull.perOriginPerSecond
+        configuration.maxBytesPerSecond = settings.pull.maxBytesPerSecond
+        configuration.transferMaxBytesPerSecond = settings.pull.transferMaxBytesPerSecond
         configuration.maxConnections = settings.pull.maxConnections
         configuration.maxBytes = Int64(settings.pull.maxBytes)
         configuration.retry = RetryRule(attempts: settings.pull.attempts)
@@ -201,7 +205,9 @@ final class ServerBuild: Sendable {
         configuration.totalTimeout = settings.pull.totalTimeout
         configuration.lease = settings.lease
         return PullEngine(
-            store: store, signals: store.signals, objects: objects, fetcher: OutboundSourceFetcher(client: sources),
+            store: store, signals: store.signals, objects: objects,
+            fetcher: OutboundSourceFetcher(
+                client: sources, maxRetryAfter: settings.pull.maxRetryAfter, wallClock: WallClock.now),
             configuration: configuration, running: running, logger: logger)
     }
 
@@ -210,6 +216,7 @@ final class ServerBuild: Sendable {
         return VODService(
             store: store, sources: PolicyJudge(client: judges.sources),
             callbacks: PolicyJudge(client: judges.callbacks), queues: queueTargets,
+            expireWaiting: settings.pull.expireWaiting,
             authenticator: VODAuthenticator(keys: keys, wallClock: WallClock.now),
             limiter: RateLimiter(perSecond: [
                 "UploadMediaByURL": Double(limits.uploadMediaByURL),

@@ -121,7 +121,7 @@ struct SourceHeaderRulesTests {
         #expect(error?.line == 1)
     }
 
-    @Test("names that are the client's own are refused", arguments: SourceHeaderRules.reservedNames.sorted())
+    @Test("names that are the client's own are refused", arguments: SourceHeader.reservedNames.sorted())
     func reserved(name: String) throws {
         let error = #expect(throws: SourceHeaderRulesError.self) {
             try Self.rules("[a.example.com]\n\(name.uppercased()): hush")

@@ -176,7 +176,8 @@ final class ResumeBench: Sendable {
         configuration.checkpointBytes = 40_000
         configure(&configuration)
         let engine = PullEngine(
-            store: store, signals: store.signals, objects: objects, fetcher: OutboundSourceFetcher(client: client),
+            store: store, signals: store.signals, objects: objects,
+            fetcher: OutboundSourceFetcher(client: client, wallClock: { Timestamp(milliseconds: 1_770_000_000_000) }),
             configuration: configuration, running: running, random: { 0 }, logger: .silent)
         return try await testGracefulShutdown { trigger in
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -15,15 +15,20 @@ final class ScriptedFetcher: SourceFetcher {
     }
 
     private let answers: Mutex<[String: [Answer]]>
+    private let sent = Mutex<[String: [[SourceHeader]]]>([:])
     private let counts = Mutex<[String: Int]>([:])
 
     init(_ answers: [String: [Answer]]) { self.answers = Mutex(answers) }
+
+    /// The header fields of each request for a URL.
+    func headers(_ url: String) -> [[SourceHeader]] { sent.withLock { $0[url] ?? [] } }
 
     func count(_ url: String) -> Int { counts.withLock { $0[url] ?? 0 } }
 
     func fetch(_ request: SourceRequest) async throws -> SourceResponse {
         let name = request.url.absoluteString
         counts.withLock { $0[name, default: 0] += 1 }
+        sent.withLock { $0[name, default: []].append(request.headers) }
         let answer = answers.withLock { answers -> Answer? in
             guard let list = answers[name], let first = list.first else { return nil }
             if list.count > 1 { answers[name] = Array(list.dropFirst()) }

@@ -51,19 +51,36 @@ enum UploadMediaByURL: VODAction {
         _ = try parameters.boolean("GenerateThumbnail")
         let text = parameters["UserData"]
         let userData = try await UserData(text, service: service)
+        let options = try urls.map { url throws(VODError) in try SourceOptions(entries[url.canonical]) }
         if let (index, refusal) = await firstRefusal(urls, judge: service.sources) {
             throw VODError.invalidNamedParameter("UploadURLs", "URL \(index + 1): \(refusal)")
         }
+        for (index, option) in options.enumerated() {
+            guard let (place, refusal) = await firstRefusal(option.mirrors, judge: service.sources) else { continue }
+            throw VODError.invalidNamedParameter(
+                "UploadMetadatas", "TowlineMirrors of URL \(index + 1), URL \(place + 1): \(refusal)")
+        }
+        let expiry = expirySeconds(userData, service: service)
         var requests: [PullRequest] = []
-        for url in urls {
-            let metadata = try UploadMetadata.metadata(
+        for (url, option) in zip(urls, options) {
+            var metadata = try UploadMetadata.metadata(
                 for: url, entry: entries[url.canonical], parameters: parameters)
+            metadata.mirrors = option.mirrors.map(\.text)
+            metadata.expireSeconds = expiry
             requests.append(
                 PullRequest(
                     sourceURL: url.canonical, displayURL: url.text, origin: url.url.origin, metadata: metadata,
-                    userData: text, extend: userData.extend, callback: userData.callback))
+                    userData: text, extend: userData.extend, callback: userData.callback,
+                    priority: userData.priority, headers: option.headers))
         }
         return requests
+    }
+
+    /// How long the jobs of a call may wait, in seconds; nil for ever.
+    private static func expirySeconds(_ userData: UserData, service: VODService) -> Int? {
+        let standard = Int(service.expireWaiting.seconds.rounded(.up))
+        let seconds = userData.expireSeconds ?? standard
+        return seconds > 0 ? seconds : nil
     }
 
     /// Judges all sources at the same time, since each name may take its time to be looked up.

@@ -6,6 +6,10 @@ struct UserData: Sendable {
     let callback: CallbackTarget?
     /// `Extend` as text.
     let extend: String?
+    /// `TowlinePriority`: 1 for the most urgent to 16; 8 where it is missing.
+    let priority: Int
+    /// `TowlineExpireSeconds`: how long the jobs may wait; 0 for ever, nil where it is missing.
+    let expireSeconds: Int?
 
     /// Reads the text; both keys may hold an object or a string that holds JSON.
     ///
@@ -14,6 +18,8 @@ struct UserData: Sendable {
         guard let text else {
             callback = nil
             extend = nil
+            priority = Self.standardPriority
+            expireSeconds = nil
             return
         }
         guard text.utf8.count <= 4096 else { throw VODError.lengthExceeded("UserData", limit: 4096) }
@@ -25,7 +31,22 @@ struct UserData: Sendable {
         }
         guard case .object = value else { throw VODError.invalidNamedParameter("UserData", "It is a JSON object.") }
         extend = try Self.extend(value["Extend"])
+        priority = try Self.number(value, "TowlinePriority", in: 1...16) ?? Self.standardPriority
+        expireSeconds = try Self.number(value, "TowlineExpireSeconds", in: 0...2_592_000)
         callback = try await Self.callback(value["MessageCallback"], service: service)
+    }
+
+    private static let standardPriority = 8
+
+    private static func number(
+        _ value: JSONValue, _ name: String, in range: ClosedRange<Int>
+    ) throws(VODError) -> Int? {
+        guard let text = value.member(ignoringCase: name), text != .null else { return nil }
+        guard let number = text.integerValue.map({ Int($0) }), range.contains(number) else {
+            throw .invalidNamedParameter(
+                "UserData", "\(name) is a whole number from \(range.lowerBound) to \(range.upperBound).")
+        }
+        return number
     }
 
     private static func extend(_ value: JSONValue?) throws(VODError) -> String? {

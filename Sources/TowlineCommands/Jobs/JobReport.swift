@@ -5,12 +5,22 @@ import TowlineCore
 struct JobReport: Sendable {
     private let job: AdminJob
     private let entries: [Entry]
+    private let more: More
 
-    /// One line of the timeline.
+    /// What only some jobs have.
+    private struct More: Sendable {
+        /// What the caller asked for.
+        var asked: [(name: String, value: String)] = []
+        /// What is known of the bytes.
+        var found: [(name: String, value: String)] = []
+    }
+
+    /// One line of the timeline, with what belongs to it below.
     private struct Entry: Sendable {
         let time: String
         let text: String
         var isBad = false
+        var details: [RecordingReport.Line] = []
     }
 
     /// Reads the detail of a job as the admin API shows it.
@@ -18,6 +28,7 @@ struct JobReport: Sendable {
         job = AdminJob(detail)
         var entries = [Entry(time: job.createdAt, text: "accepted")]
         entries += (detail["attemptList"]?.elements ?? []).map(Self.attempt)
+        more = Self.more(detail)
         if let endedAt = job.endedAt {
             let isBad = job.status.isFailure
             entries.append(Entry(time: endedAt, text: "run \(job.run) ended: \(job.state)", isBad: isBad))
@@ -32,25 +43,24 @@ struct JobReport: Sendable {
     /// The lines: the facts, an empty line, the timeline.
     func lines(style: Style) -> [String] {
         let size = job.status.isStored ? job.bytesTotal.map { "\(Measure.bytes($0)) (\($0) bytes)" } : job.size
-        let facts: KeyValuePairs<String, String?> = [
-            "Job": job.id,
-            "Title": job.title,
-            "Source": job.source,
-            "State": "\(job.state) (\(job.status)), run \(job.run)",
-            "Size": size,
-            "Error": job.failure,
-            "Media": job.mediaID,
-            "Object": job.objectKey,
-            "Created": job.createdAt,
-            "Ended": job.endedAt,
-        ]
-        let shown = facts.compactMap { name, value in value.map { (name, TerminalText.clean($0)) } }
-        let head = shown.map { name, value in
-            style.bold(TerminalText.pad(name, 9)) + (name == "Error" ? style.red(value) : value)
-        }
-        let timeline = entries.map { entry in
+        var facts = Facts()
+        facts.add("Job", job.id)
+        facts.add("Title", job.title)
+        facts.add("Source", job.source)
+        for (name, value) in more.asked { facts.add(name, value) }
+        facts.add("State", "\(job.state) (\(job.status)), run \(job.run)")
+        facts.add("Size", size)
+        facts.add("Error", job.failure, isBad: true)
+        facts.add("Media", job.mediaID)
+        facts.add("Object", job.objectKey)
+        for (name, value) in more.found { facts.add(name, value) }
+        facts.add("Created", job.createdAt)
+        facts.add("Ended", job.endedAt)
+        let head = facts.lines(style: style)
+        let timeline = entries.flatMap { entry in
             let text = TerminalText.clean(entry.text)
-            return "\(style.dim(TerminalText.clean(entry.time)))  \(entry.isBad ? style.red(text) : text)"
+            let line = "\(style.dim(TerminalText.clean(entry.time)))  \(entry.isBad ? style.red(text) : text)"
+            return [line] + entry.details.map { $0.text(style: style) }
         }
         return head + ["", style.bold("Timeline")] + timeline
     }
@@ -72,7 +82,27 @@ struct JobReport: Sendable {
         return Entry(
             time: json["startedAt"]?.string ?? "",
             text: words.joined(separator: " ") + ": " + facts.joined(separator: ", "),
-            isBad: code != nil)
+            isBad: code != nil, details: json["recording"].map { RecordingReport($0).lines } ?? [])
+    }
+
+    private static func more(_ detail: JSONValue) -> More {
+        var more = More()
+        for mirror in detail["mirrors"]?.elements ?? [] { more.asked.append(("Mirror", mirror.string ?? "")) }
+        if let priority = detail["priority"]?.integerValue, priority != 8 {
+            more.asked.append(("Priority", "\(priority)"))
+        }
+        if let seconds = detail["expireSeconds"]?.integerValue {
+            more.asked.append(("Expires", "after waiting \(seconds) s"))
+        }
+        if let checkpoint = detail["checkpoint"], let bytes = checkpoint["bytes"]?.integerValue {
+            let version = checkpoint["validator"]?.string.map { " of \($0)" } ?? ""
+            more.found.append(("Checkpoint", "\(Measure.bytes(bytes)) (\(bytes) bytes)\(version)"))
+        }
+        let digests: KeyValuePairs = ["CRC-64": "crc64", "SHA-256": "sha256", "MD5": "md5"]
+        for (name, key) in digests {
+            if let digest = detail["digests"]?[key]?.string { more.found.append((name, digest)) }
+        }
+        return more
     }
 
     private static func event(_ json: JSONValue) -> Entry {

@@ -55,6 +55,17 @@ package struct SourceHeader: Sendable, Hashable, CustomStringConvertible {
     /// The name alone.
     package var description: String { name }
 
+    /// Whether a field belongs to the client, to the connection or to the part of a file that is asked for, so that
+    /// neither an operator nor a caller may set it.
+    package static func isReserved(_ name: String) -> Bool { reservedNames.contains(name.lowercased()) }
+
+    /// The names of ``isReserved(_:)`` in lower case.
+    package static let reservedNames: Set<String> = [
+        "accept-encoding", "connection", "content-length", "expect", "host", "http2-settings", "if-match",
+        "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "keep-alive", "proxy-authorization",
+        "proxy-connection", "range", "te", "trailer", "transfer-encoding", "upgrade",
+    ]
+
     /// The form in which stores seal header fields; nil without any.
     package static func text(of headers: [SourceHeader]) -> String? {
         headers.isEmpty

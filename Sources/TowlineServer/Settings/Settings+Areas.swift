@@ -61,6 +61,18 @@ extension Settings {
         package var concurrency: Int
         /// Transfers at once against one origin.
         package var perOrigin: Int
+        /// Transfers at once of one account; 0 for no limit.
+        package var perAccount: Int
+        /// Transfers that may begin in a second against one origin; 0 for no limit.
+        package var perOriginPerSecond: Double
+        /// Longest wait that an origin may ask for.
+        package var maxRetryAfter: Duration
+        /// What all transfers of this node may receive in a second; 0 for no limit.
+        package var maxBytesPerSecond: Int
+        /// What one transfer may receive in a second; 0 for no limit.
+        package var transferMaxBytesPerSecond: Int
+        /// How long a job may wait for its turn; zero for ever.
+        package var expireWaiting: Duration
         /// Connections of one transfer at most.
         package var maxConnections: Int
         /// Largest file, in bytes.

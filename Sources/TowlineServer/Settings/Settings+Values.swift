@@ -99,6 +99,12 @@ extension Settings.Pull {
         self.init(
             concurrency: values.integer("pull.concurrency"),
             perOrigin: values.integer("pull.per-origin"),
+            perAccount: values.integer("pull.per-account"),
+            perOriginPerSecond: values.number("pull.per-origin-per-second"),
+            maxRetryAfter: values.duration("pull.max-retry-after-seconds"),
+            maxBytesPerSecond: values.integer("pull.max-bytes-per-second"),
+            transferMaxBytesPerSecond: values.integer("pull.transfer-max-bytes-per-second"),
+            expireWaiting: values.duration("pull.expire-waiting-seconds"),
             maxConnections: values.integer("pull.max-connections"),
             maxBytes: values.integer("pull.max-bytes"),
             attempts: values.integer("pull.retries"),

@@ -110,6 +110,30 @@ extension SettingsKey {
             "Transfers at once against one origin."
         ),
         SettingsKey(
+            "pull.per-account", .integer(0...100_000), default: "0",
+            "Transfers at once of one account, over all nodes; 0 sets no limit. Accounts take turns in any case."
+        ),
+        SettingsKey(
+            "pull.per-origin-per-second", .rate(0...10_000), default: "0",
+            "Transfers that may begin in a second against one origin, over all nodes; 0 sets no limit."
+        ),
+        SettingsKey(
+            "pull.max-retry-after-seconds", .seconds(0...86_400), default: "3600",
+            "Longest wait that is accepted from an origin's `Retry-After`; all of its jobs wait, and hold no slot."
+        ),
+        SettingsKey(
+            "pull.max-bytes-per-second", .bytes(0...tebi), default: "0",
+            "What all transfers of this node may receive in a second; 0 sets no limit."
+        ),
+        SettingsKey(
+            "pull.transfer-max-bytes-per-second", .bytes(0...tebi), default: "0",
+            "What one transfer may receive in a second, over all of its connections; 0 sets no limit."
+        ),
+        SettingsKey(
+            "pull.expire-waiting-seconds", .seconds(0...2_592_000), default: "0",
+            "How long a job may wait for its turn unless its caller says otherwise (`TowlineExpireSeconds`); 0 for ever."
+        ),
+        SettingsKey(
             "pull.max-connections", .integer(1...16), default: "16",
             "Connections of one large transfer, if they pay and pull.per-origin leaves room; 1 for one at a time."
         ),

@@ -14,6 +14,7 @@ extension SettingsKind {
         case .integer(let range): Self.integer(scalar, in: range).map { .integer($0) }
         case .bytes(let range): Self.bytes(scalar, in: range).map { .integer($0) }
         case .seconds(let range): Self.seconds(scalar, in: range).map { .duration($0) }
+        case .rate(let range): Self.decimal(scalar, in: range).map { .number($0) }
         case .boolean: Self.boolean(scalar).map { .boolean($0) }
         case .choice(let words): words.contains(scalar) ? .text(scalar) : nil
         case .listen: Settings.HostPort(scalar).map { .listen($0) }
@@ -84,13 +85,17 @@ extension SettingsKind {
     }
 
     private static func seconds(_ text: String, in range: ClosedRange<Double>) -> Duration? {
+        decimal(text, in: range).map { .milliseconds(Int(($0 * 1_000).rounded())) }
+    }
+
+    private static func decimal(_ text: String, in range: ClosedRange<Double>) -> Double? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count <= 2, parts.allSatisfy({ integer($0, in: 0...Int.max) != nil }),
             parts.count == 1 || parts[1].count <= 3, let number = Double(text), range.contains(number)
         else {
             return nil
         }
-        return .milliseconds(Int((number * 1_000).rounded()))
+        return number
     }
 
     private static func boolean(_ text: String) -> Bool? {

@@ -6,6 +6,8 @@ package enum SettingsKind: Sendable, Equatable {
     case bytes(ClosedRange<Int>)
     /// A number of seconds with up to three decimals.
     case seconds(ClosedRange<Double>)
+    /// A number of times in a second with up to three decimals.
+    case rate(ClosedRange<Double>)
     /// A list of waits in seconds, each from 0.1 s to 30 days, with a number of items in bounds.
     case waits(ClosedRange<Int>)
     /// A switch.
@@ -54,6 +56,9 @@ package enum SettingsKind: Sendable, Equatable {
                 + "in bytes or with KiB, MiB, GiB or TiB"
         case .seconds(let range):
             "a number of seconds from \(Self.secondsText(range.lowerBound)) to \(Self.secondsText(range.upperBound))"
+        case .rate(let range):
+            "a number from \(Self.secondsText(range.lowerBound)) to \(Self.secondsText(range.upperBound)), with up to "
+                + "three decimals"
         case .waits(let count):
             "a list of \(count.lowerBound) to \(count.upperBound) numbers of seconds, each from 0.1 to 2592000"
         case .boolean: "true or false"
@@ -78,7 +83,7 @@ package enum SettingsKind: Sendable, Equatable {
     /// The placeholder that stands for the value in help texts.
     package var placeholder: String {
         switch self {
-        case .integer: "N"
+        case .integer, .rate: "N"
         case .bytes: "SIZE"
         case .seconds: "SECONDS"
         case .boolean: "true|false"

@@ -39,6 +39,8 @@ package enum SettingsValue: Sendable, Equatable {
     case integer(Int)
     /// Of the kind `seconds`.
     case duration(Duration)
+    /// Of the kind `rate`.
+    case number(Double)
     /// Of the kind `waits`.
     case durations([Duration])
     /// Of the kind `boolean`.

@@ -34,6 +34,12 @@ struct SettingsValues: Sendable {
         return duration
     }
 
+    /// A number with decimals.
+    func number(_ name: String) -> Double {
+        guard case .number(let number) = self[name] else { mismatch(name) }
+        return number
+    }
+
     /// A text; `nil` when the setting has no value.
     func text(_ name: String) -> String? {
         switch self[name] {

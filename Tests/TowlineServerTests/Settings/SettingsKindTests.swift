@@ -19,6 +19,8 @@ struct SettingsKindTests {
         (.seconds(0.1...60), "60", .duration(.seconds(60))),
         (.seconds(0.1...60), "0.1", .duration(.milliseconds(100))),
         (.seconds(0.1...60), "2.125", .duration(.milliseconds(2_125))),
+        (.rate(0...100), "0", .number(0)),
+        (.rate(0...100), "0.125", .number(0.125)),
         (.boolean, "true", .boolean(true)),
         (.boolean, "YES", .boolean(true)),
         (.boolean, "on", .boolean(true)),
