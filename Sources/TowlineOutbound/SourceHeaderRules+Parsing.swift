@@ -150,7 +150,8 @@ extension SourceHeaderRules.Pattern {
         if isBelow { rest = rest.dropFirst(2) }
         let isAnyPort = rest.hasSuffix(":*")
         if isAnyPort { rest = rest.dropLast(2) }
-        guard !rest.isEmpty, !rest.contains(where: { "/?#@*\\".contains($0) }), !(isAnyPort && Self.hasPort(rest)),
+        guard !rest.isEmpty, !rest.hasSuffix(":"), !rest.contains(where: { "/?#@*\\".contains($0) }),
+            !(isAnyPort && Self.hasPort(rest)),
             let url = try? HTTPURL(parsing: "\(scheme.rawValue)://\(rest)/")
         else { return nil }
         self.scheme = scheme

@@ -10,7 +10,9 @@ struct SourceAccess {
     /// - Throws: ``ServerError`` for a file of header rules that is wrong, and for a proxy that is Towline itself.
     init(_ settings: Settings) throws {
         headerRules = try settings.net.sourceHeadersFile.map(SourceHeadersFile.load) ?? SourceHeaderRules()
-        proxy = settings.net.proxy
+        var proxy = settings.net.proxy
+        proxy?.exceptions = settings.net.noProxy
+        self.proxy = proxy
         if let proxy {
             let own = [settings.api.listen, settings.admin.listen].first { Self.isSame(proxy, $0) }
             guard own == nil else {

@@ -100,7 +100,7 @@ struct SourceHeaderRulesTests {
     ]
 
     @Test("a wrong line is named with what is allowed, and no value is shown", arguments: faults)
-    func faults(text: String, line: Int, part: String) throws {
+    func wrongLine(text: String, line: Int, part: String) throws {
         let error = #expect(throws: SourceHeaderRulesError.self) { try Self.rules(text) }
         #expect(error?.line == line)
         #expect(error?.description.contains(part) == true, "\(error?.description ?? "")")

@@ -117,8 +117,10 @@ extension Settings {
         package var caFile: String?
         /// Path of a file with header fields for origins of sources.
         package var sourceHeadersFile: String?
-        /// What connections to sources go through, with its exceptions.
+        /// What connections to sources go through.
         package var proxy: OutboundProxy?
+        /// Sources that are connected without the proxy.
+        package var noProxy: [OutboundProxy.Exception] = []
     }
 
     /// The settings `delivery.*`.

@@ -133,12 +133,12 @@ extension Settings.Net {
             dnsServers: dnsServers,
             caFile: values.text("net.ca-file"),
             sourceHeadersFile: values.text("net.source-headers-file"),
-            proxy: Self.proxy(values))
+            proxy: Self.proxy(values),
+            noProxy: values.list("net.no-proxy").compactMap(OutboundProxy.Exception.init))
     }
 
     private static func proxy(_ values: SettingsValues) -> OutboundProxy? {
-        guard case .proxy(var proxy) = values["net.proxy"] else { return nil }
-        proxy.exceptions = values.list("net.no-proxy").compactMap(OutboundProxy.Exception.init)
+        guard case .proxy(let proxy) = values["net.proxy"] else { return nil }
         return proxy
     }
 }
