@@ -216,7 +216,9 @@ let package = Package(
                 nioPosix,
             ]
         ),
-        .testTarget(name: "TowlineServerTests", dependencies: ["TowlineServer", "TowlineTesting"]),
+        .testTarget(
+            name: "TowlineServerTests",
+            dependencies: ["TowlineCore", "TowlineOutbound", "TowlineServer", "TowlineTesting"]),
     ],
     swiftLanguageModes: [.v6]
 )

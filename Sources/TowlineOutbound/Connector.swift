@@ -11,43 +11,43 @@ import TowlineCore
 struct Connector: Sendable {
     let group: any EventLoopGroup
     let tls: TLSContextProvider
+    let headLimits: HTTP1ResponseParser.Limits
     let budget: ReadBudget
     let pool: ConnectionPool
 
     /// Connects, with TLS for https.
     ///
     /// - Parameters:
-    ///   - address: The approved address.
-    ///   - url: Names the host, the port and the scheme.
-    ///   - limit: How long it may take, handshake included.
+    ///   - route: The approved address, and the proxy on the way.
+    ///   - limit: How long it may take, tunnel and handshake included.
     /// - Returns: The connection, ready for its first exchange.
-    /// - Throws: ``OutboundError`` with code `connectFailed`, `connectTimeout`, `tlsFailed` or `cancelled`.
-    func connect(
-        to address: IPAddress,
-        for url: HTTPURL,
-        within limit: TimeAmount
-    ) async throws(OutboundError) -> HTTP1Connection {
-        let tlsContext = url.scheme == .https ? try await tls.context() : nil
-        let socketAddress = try Self.socketAddress(address, port: url.port)
+    /// - Throws: ``OutboundError`` with code `connectFailed`, `connectTimeout`, `tlsFailed`, `proxyFailed` or `cancelled`.
+    func connect(_ route: ConnectRoute, within limit: TimeAmount) async throws(OutboundError) -> HTTP1Connection {
+        let tlsContext = route.key.scheme == .https ? try await tls.context() : nil
+        let socketAddress = try Self.socketAddress(route.peer.address, port: route.peer.port)
         // A caller that runs on an event loop keeps its connections there.
         let eventLoop = group.any()
         let attempt = ConnectAttempt()
         let timer = eventLoop.scheduleTask(in: limit) { attempt.fail(OutboundFailure.timeout(.connect)) }
         defer { timer.cancel() }
-        bootstrap(on: eventLoop, key: HTTP1Connection.Key(url, address), tlsContext: tlsContext, attempt: attempt)
+        bootstrap(on: eventLoop, route: route, tlsContext: tlsContext, attempt: attempt)
             .connectTimeout(limit)
             .connect(to: socketAddress)
-            .whenFailure { attempt.fail(OutboundFailure.whileConnecting($0)) }
+            .whenFailure { error in
+                attempt.fail(
+                    route.proxy == nil
+                        ? OutboundFailure.whileConnecting(error) : OutboundFailure.whileReachingProxy(error))
+            }
         return try await attempt.connection()
     }
 
     private func bootstrap(
         on eventLoop: any EventLoop,
-        key: HTTP1Connection.Key,
+        route: ConnectRoute,
         tlsContext: NIOSSLContext?,
         attempt: ConnectAttempt
     ) -> ClientBootstrap {
-        let serverName: String? = if case .name(let name) = key.host { name } else { nil }
+        let serverName: String? = if case .name(let name) = route.key.host { name } else { nil }
         var bootstrap = ClientBootstrap(group: eventLoop)
         #if os(Linux)
             if let window = budget.windowLimit {
@@ -65,11 +65,15 @@ struct Connector: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     guard attempt.take(channel) else { throw OutboundError.cancelled() }
                     let pipeline = channel.pipeline.syncOperations
+                    if let proxy = route.proxy {
+                        try pipeline.addHandler(
+                            ProxyConnectHandler(route: proxy, limits: headLimits, attempt: attempt))
+                    }
                     if let tlsContext {
                         try pipeline.addHandler(NIOSSLClientHandler(context: tlsContext, serverHostname: serverName))
                     }
                     try pipeline.addHandler(
-                        HTTP1ConnectionHandler(key: key, pool: pool, budget: budget, attempt: attempt)
+                        HTTP1ConnectionHandler(route: route, pool: pool, budget: budget, attempt: attempt)
                     )
                 }
             }

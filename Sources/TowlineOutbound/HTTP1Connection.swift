@@ -9,6 +9,7 @@ final class HTTP1Connection: Sendable {
         let host: HTTPURL.Host
         let port: Int
         let address: IPAddress
+        let isThroughProxy: Bool
 
         /// Address and port tell almost all keys apart.
         func hash(into hasher: inout Hasher) {
@@ -17,11 +18,12 @@ final class HTTP1Connection: Sendable {
             hasher.combine(port)
         }
 
-        init(_ url: HTTPURL, _ address: IPAddress) {
+        init(_ url: HTTPURL, _ address: IPAddress, isThroughProxy: Bool = false) {
             scheme = url.scheme
             host = url.host
             port = url.port
             self.address = address
+            self.isThroughProxy = isThroughProxy
         }
     }
 

@@ -24,6 +24,7 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     private static let freshLifetime = TimeAmount.seconds(30)
 
     private let key: HTTP1Connection.Key
+    private let peer: IPAddress
     private let pool: ConnectionPool
     private let budget: ReadBudget
     /// Until it is told how it ended; it holds the connection then.
@@ -42,12 +43,13 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     private var watchdog: (deadline: NIODeadline, timer: Scheduled<Void>)?
 
     /// - Parameters:
-    ///   - key: Names the only address that the channel may be connected to.
+    ///   - route: Names the only address that the channel may be connected to.
     ///   - pool: Gets the connection when it is ready and whenever it is idle.
     ///   - budget: Counts open bodies.
     ///   - attempt: Is told when the connection is ready or cannot become so.
-    init(key: HTTP1Connection.Key, pool: ConnectionPool, budget: ReadBudget, attempt: ConnectAttempt) {
-        self.key = key
+    init(route: ConnectRoute, pool: ConnectionPool, budget: ReadBudget, attempt: ConnectAttempt) {
+        key = route.key
+        peer = route.peer.address
         self.pool = pool
         self.budget = budget
         self.attempt = attempt
@@ -178,9 +180,9 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
     func channelActive(context: ChannelHandlerContext) {
         context.fireChannelActive()
         // The channel was told to connect to this very address; nothing may pass should that ever not be so.
-        guard context.channel.remoteAddress.flatMap(IPAddress.init(socketAddress:))?.unmapped == key.address.unmapped
+        guard context.channel.remoteAddress.flatMap(IPAddress.init(socketAddress:))?.unmapped == peer.unmapped
         else {
-            fail(OutboundFailure.wrongPeer(key.address))
+            fail(OutboundFailure.wrongPeer(peer))
             return
         }
         tcpTime = .now() - start

@@ -55,6 +55,7 @@ package final class OutboundClient: OutboundCaller {
         connector = Connector(
             group: eventLoopGroup,
             tls: TLSContextProvider(extraCAFile: configuration.extraCAFile),
+            headLimits: configuration.headLimits,
             budget: ReadBudget(
                 bytes: configuration.readBufferBudgetBytes, isSmall: configuration.expectsSmallResponses),
             pool: pool
@@ -94,6 +95,8 @@ package final class OutboundClient: OutboundCaller {
         defer { connector.budget.endCall() }
         var trace = OutboundTrace()
         do throws(OutboundError) {
+            var request = request
+            if configuration.headerRules.count > 0 { configuration.headerRules.apply(to: &request) }
             let (head, body) = try HTTP1RequestEncoder.encode(request, userAgent: configuration.userAgent)
             guard !Task.isCancelled else { throw .cancelled() }
             let addresses = try await approvedAddresses(
@@ -102,7 +105,7 @@ package final class OutboundClient: OutboundCaller {
                 head: head,
                 body: body,
                 isHeadRequest: request.method == .HEAD,
-                limits: .init(headBytes: configuration.maxHeaderBytes, fields: configuration.maxHeaderFields),
+                limits: configuration.headLimits,
                 firstByteTimeout: TimeAmount(configuration.firstByteTimeout),
                 idleTimeout: TimeAmount(configuration.idleTimeout),
                 deadline: deadline
@@ -127,7 +130,7 @@ package final class OutboundClient: OutboundCaller {
     ) async throws(OutboundError) -> OutboundResponse? {
         guard !request.needsFreshConnection else { return nil }
         for address in trace.resolvedAddresses {
-            guard let connection = pool.take(HTTP1Connection.Key(request.url, address)) else { continue }
+            guard let connection = pool.take(key(for: request.url, at: address)) else { continue }
             do throws(OutboundError) {
                 return try await run(request, call: call, on: connection, isReused: true, trace: &trace)
             } catch {
@@ -139,33 +142,6 @@ package final class OutboundClient: OutboundCaller {
             }
         }
         return nil
-    }
-
-    /// Connects to the first of the addresses that can be connected.
-    private func connect(
-        to addresses: [IPAddress],
-        for url: HTTPURL,
-        deadline: NIODeadline?,
-        trace: inout OutboundTrace
-    ) async throws(OutboundError) -> HTTP1Connection {
-        var failure = OutboundError(.connectFailed, retryable: true, "The host has no address.")
-        for address in addresses.prefix(max(1, configuration.maxAddressesTried)) {
-            let start = NIODeadline.now()
-            do throws(OutboundError) {
-                let limit = try remaining(until: deadline, atMost: configuration.connectTimeout)
-                let connection = try await connector.connect(to: address, for: url, within: limit)
-                logger.debug("connected", metadata: ["url": "\(url.origin)", "address": "\(address)"])
-                return connection
-            } catch {
-                failure = error
-                failure.address = address
-                if let deadline, deadline <= .now() { failure = OutboundFailure.timeout(.total) }
-                trace.note(failure, at: address, since: start)
-                // Another address has the same certificate and the same deadline.
-                if !error.isRetryable || failure.code == .totalTimeout || Task.isCancelled { break }
-            }
-        }
-        throw failure
     }
 
     private func run(

@@ -20,6 +20,10 @@ package struct OutboundConfiguration: Sendable {
     package var extraCAFile: String?
     /// The value of the User-Agent header unless a request brings its own.
     package var userAgent = "Towline"
+    /// Fields that are added to requests by the origin of each hop.
+    package var headerRules = SourceHeaderRules()
+    /// What connections go through, or `nil`.
+    package var proxy: OutboundProxy?
     /// Most bytes that the read buffers of all open bodies aim to use together; 64 MiB.
     package var readBufferBudgetBytes = 32 << 20
     /// Most connections that are kept for reuse; 256.
@@ -34,4 +38,8 @@ package struct OutboundConfiguration: Sendable {
 
     /// Makes the defaults.
     package init() {}
+
+    var headLimits: HTTP1ResponseParser.Limits {
+        HTTP1ResponseParser.Limits(headBytes: maxHeaderBytes, fields: maxHeaderFields)
+    }
 }

@@ -15,6 +15,7 @@ package struct OutboundError: Error, Sendable {
             case connectFailed = "connect-failed"
             case connectTimeout = "connect-timeout"
             case tlsFailed = "tls-failed"
+            case proxyFailed = "proxy-failed"
             case firstByteTimeout = "first-byte-timeout"
             case idleTimeout = "idle-timeout"
             case totalTimeout = "total-timeout"
@@ -50,6 +51,8 @@ package struct OutboundError: Error, Sendable {
         package static let connectTimeout = Code(.connectTimeout)
         /// The TLS handshake failed or the certificate is not trusted.
         package static let tlsFailed = Code(.tlsFailed)
+        /// The proxy cannot be reached, or opened no connection.
+        package static let proxyFailed = Code(.proxyFailed)
         /// The head of the response did not come in time.
         package static let firstByteTimeout = Code(.firstByteTimeout)
         /// The body stopped coming.
@@ -97,6 +100,10 @@ package struct OutboundError: Error, Sendable {
     var isBeforeResponse = false
     /// Whether nothing of the request was sent either.
     var isUnsent = false
+    /// Whether other addresses of the host would fail in the same way.
+    var endsTries = false
+    /// Whether the address of the proxy could not be connected, so that another one of it may be tried.
+    var isProxyUnreachable = false
     private let fileID: StaticString
     private let line: UInt
 

@@ -60,7 +60,8 @@ extension OutboundTrace {
         let facts = connection.facts
         address = connection.key.address
         self.connection = OutboundResponse.ConnectionInfo(
-            tlsVersion: facts.tlsVersion, applicationProtocol: facts.applicationProtocol, isReused: isReused)
+            tlsVersion: facts.tlsVersion, applicationProtocol: facts.applicationProtocol, isReused: isReused,
+            isThroughProxy: connection.key.isThroughProxy)
         connectTime = isReused ? nil : Duration(facts.connectTime)
         tlsTime = isReused ? nil : facts.tlsTime.map(Duration.init)
         firstByteTime = nil

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import NIOPosix
 import TowlineCore
+import TowlineOutbound
 import TowlineStore
 import TowlineStoreSQLite
 
@@ -31,7 +32,8 @@ package struct Doctor: Sendable {
     /// Runs every check, in the order in which a server would stumble.
     package func examine() async -> [Finding] {
         [
-            dataFolder, freeSpace, await store, objects, openFiles, certificates, listenerCertificate,
+            dataFolder, freeSpace, await store, objects, openFiles, certificates, sourceHeaders,
+            listenerCertificate,
             await listener(settings.api.listen, setting: "api.listen"),
             await listener(settings.admin.listen, setting: "admin.listen"),
         ]
@@ -106,6 +108,13 @@ package struct Doctor: Sendable {
                 detail: "no system trust store found; install ca-certificates or set net.ca-file")
         }
         return Finding(check: "certificates", outcome: .ok, detail: found)
+    }
+
+    private var sourceHeaders: Finding {
+        check("net.source-headers-file") {
+            guard let file = settings.net.sourceHeadersFile else { return "none" }
+            return "\(try SourceHeadersFile.load(file).count) rules in \(file)"
+        }
     }
 
     private var listenerCertificate: Finding {

@@ -57,7 +57,8 @@ final class ServerBuild: Sendable {
         adminListen.port = adminPort
         addresses = TowlineServer.Addresses(api: publicURL, admin: "http://\(adminListen)")
 
-        func client(allow: [CIDR], dnsTimeout: Duration) -> OutboundClient {
+        let access = try SourceAccess(settings)
+        func client(allow: [CIDR], dnsTimeout: Duration, isForSources: Bool) -> OutboundClient {
             var configuration = OutboundConfiguration()
             configuration.connectTimeout = settings.pull.connectTimeout
             configuration.firstByteTimeout = settings.pull.firstByteTimeout
@@ -67,12 +68,14 @@ final class ServerBuild: Sendable {
             configuration.readBufferBudgetBytes = settings.pull.readBufferBytes
             configuration.extraCAFile = settings.net.caFile
             configuration.userAgent = "Towline/\(TowlineVersion.current)"
+            if isForSources { access.apply(to: &configuration) }
             return OutboundClient(
                 configuration: configuration, policy: AddressPolicy(allow: allow, deny: settings.net.deny),
                 resolver: NameResolution.resolver(settings.net, group: group), logger: logger, eventLoopGroup: group)
         }
-        sources = client(allow: settings.net.sourceAllow, dnsTimeout: settings.pull.dnsTimeout)
-        callbacks = client(allow: settings.net.callbackAllow, dnsTimeout: settings.pull.dnsTimeout)
+        let (pullAllow, callbackAllow) = (settings.net.sourceAllow, settings.net.callbackAllow)
+        sources = client(allow: pullAllow, dnsTimeout: settings.pull.dnsTimeout, isForSources: true)
+        callbacks = client(allow: callbackAllow, dnsTimeout: settings.pull.dnsTimeout, isForSources: false)
         do {
             try sources.validate()
         } catch {
@@ -81,8 +84,8 @@ final class ServerBuild: Sendable {
         // A caller waits while an address is judged: names get less time than when they are connected.
         let patience = min(settings.pull.dnsTimeout, .seconds(2))
         judges = (
-            client(allow: settings.net.sourceAllow, dnsTimeout: patience),
-            client(allow: settings.net.callbackAllow, dnsTimeout: patience)
+            client(allow: pullAllow, dnsTimeout: patience, isForSources: true),
+            client(allow: callbackAllow, dnsTimeout: patience, isForSources: false)
         )
 
         try DataFolder.prepare(settings.data.path)

@@ -101,7 +101,8 @@ struct GuardTests {
                 channel.eventLoop.makeCompletedFuture {
                     _ = attempt.take(channel)
                     try channel.pipeline.syncOperations.addHandler(
-                        HTTP1ConnectionHandler(key: key, pool: pool, budget: ReadBudget(bytes: 1), attempt: attempt)
+                        HTTP1ConnectionHandler(
+                            route: ConnectRoute(key: key), pool: pool, budget: ReadBudget(bytes: 1), attempt: attempt)
                     )
                 }
             }

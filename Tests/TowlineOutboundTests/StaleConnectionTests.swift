@@ -113,7 +113,7 @@ struct StaleConnectionTests {
         let origin = try await ScriptedOrigin.start { _ in [.wait(go), .send(Self.ok), .reset] }
         try await withClient(group: group) { client in
             let connection = try await client.connector.connect(
-                to: IPAddress(v4: 0x7f00_0001), for: origin.url(), within: .seconds(20))
+                ConnectRoute(key: client.key(for: origin.url(), at: IPAddress(v4: 0x7f00_0001))), within: .seconds(20))
             let error = try await callAfter(
                 .answerAndReset, on: connection, of: origin, go: go, done: TestSignal())
             #expect(error?.code == .connectionClosed)

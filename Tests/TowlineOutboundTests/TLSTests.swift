@@ -9,7 +9,7 @@ import TowlineTesting
 @Suite("TLS", .timeLimit(.minutes(1)))
 struct TLSTests {
     /// Prepares accepted channels for TLS with one of the test leaves.
-    private static func tls(
+    static func tls(
         _ leaf: String = TestCertificates.leaf,
         maximum: TLSVersion? = nil
     ) throws -> ScriptedOrigin.ChannelSetUp {
@@ -28,7 +28,7 @@ struct TLSTests {
     }
 
     /// Runs a test with a file that holds the authority of the test certificates.
-    private func withAuthority(_ test: (String) async throws -> Void) async throws {
+    static func withAuthority(_ test: (String) async throws -> Void) async throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("towline-ca-\(UUID().uuidString).pem")
         try Data(TestCertificates.authority.utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
@@ -59,7 +59,7 @@ struct TLSTests {
         let origin = try await HTTPOrigin.start(setUp: Self.tls()) { request in
             OriginResponse(body: .repeated(ByteBuffer(repeating: 3, count: 50_000), total: 5_000_000))
         }
-        try await withAuthority { file in
+        try await Self.withAuthority { file in
             try await withClient(names: names, change: { $0.extraCAFile = file }) { client in
                 try client.validate()
                 for round in 0..<2 {
@@ -85,7 +85,7 @@ struct TLSTests {
     )
     func refused(leaf: String, maximum: TLSVersion?) async throws {
         let origin = try await HTTPOrigin.start(setUp: Self.tls(leaf, maximum: maximum)) { _ in .text("ok") }
-        try await withAuthority { file in
+        try await Self.withAuthority { file in
             try await withClient(names: names, change: { $0.extraCAFile = file }) { client in
                 let error = await #expect(throws: OutboundError.self) {
                     try await client.execute(OutboundRequest(url: url("https://origin.test:\(origin.port)/")))
@@ -139,7 +139,7 @@ struct TLSTests {
         let origin = try await ScriptedOrigin.start(setUp: setUp) { _ in
             [.expectHead, .send("HTTP/1.1 200 OK\r\n\r\nhello")]
         }
-        try await withAuthority { file in
+        try await Self.withAuthority { file in
             try await withClient(names: names, change: { $0.extraCAFile = file }) { client in
                 let response = try await client.execute(
                     OutboundRequest(url: url("https://origin.test:\(origin.port)/")))

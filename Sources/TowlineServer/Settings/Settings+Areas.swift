@@ -1,4 +1,5 @@
 package import TowlineCore
+package import TowlineOutbound
 
 extension Settings {
     /// The settings `api.*`.
@@ -102,6 +103,12 @@ extension Settings {
         package var dnsServers: [HostPort]
         /// Path of a PEM file with further certificate authorities.
         package var caFile: String?
+        /// Path of a file with header fields for origins of sources.
+        package var sourceHeadersFile: String?
+        /// What connections to sources go through.
+        package var proxy: OutboundProxy?
+        /// Sources that are connected without the proxy.
+        package var noProxy: [OutboundProxy.Exception] = []
     }
 
     /// The settings `delivery.*`.

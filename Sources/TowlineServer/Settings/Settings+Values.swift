@@ -1,3 +1,5 @@
+import TowlineOutbound
+
 extension Settings {
     /// Makes settings of values, with the defaults that follow from others.
     ///
@@ -123,7 +125,15 @@ extension Settings.Net {
             callbackAllow: values.networks("net.callback.allow"),
             deny: values.networks("net.deny"),
             dnsServers: dnsServers,
-            caFile: values.text("net.ca-file"))
+            caFile: values.text("net.ca-file"),
+            sourceHeadersFile: values.text("net.source-headers-file"),
+            proxy: Self.proxy(values),
+            noProxy: values.list("net.no-proxy").compactMap(OutboundProxy.Exception.init))
+    }
+
+    private static func proxy(_ values: SettingsValues) -> OutboundProxy? {
+        guard case .proxy(let proxy) = values["net.proxy"] else { return nil }
+        return proxy
     }
 }
 

@@ -190,6 +190,20 @@ extension SettingsKey {
             "net.ca-file", .path, default: .unset,
             "PEM file with certificate authorities to trust beside the system's."
         ),
+        SettingsKey(
+            "net.source-headers-file", .path, default: .unset,
+            "File, for its owner alone, with header fields and logins for origins: lines `[files.example.com]` and, "
+                + "below, `Name: value` or `login: user:password`."
+        ),
+        SettingsKey(
+            "net.proxy", .proxy, default: .unset, isSecret: true,
+            "HTTP proxy for sources; it is asked by CONNECT for addresses that were resolved and judged here. Callbacks "
+                + "go without."
+        ),
+        SettingsKey(
+            "net.no-proxy", .proxyExceptions, default: "",
+            "Sources that `net.proxy` is not asked for."
+        ),
     ]
 
     private static let deliveryKeys: [SettingsKey] = [

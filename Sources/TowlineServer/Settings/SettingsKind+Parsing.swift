@@ -1,4 +1,5 @@
 import TowlineCore
+import TowlineOutbound
 
 extension SettingsKind {
     /// Reads a value of this kind.
@@ -17,12 +18,13 @@ extension SettingsKind {
         case .choice(let words): words.contains(scalar) ? .text(scalar) : nil
         case .listen: Settings.HostPort(scalar).map { .listen($0) }
         case .webURL: Self.webURL(scalar).map { .text($0) }
+        case .proxy: OutboundProxy(parsing: scalar).map { .proxy($0) }
         case .storeURL: Settings.Store(url: scalar).map { .store($0) }
         case .objectsURL: Settings.Objects(url: scalar).map { .objects($0) }
         case .path: Self.isPath(scalar) ? .text(scalar) : nil
         case .nodeName: scalar.utf8.count <= 64 && scalar.utf8.allSatisfy(Self.isNameByte) ? .text(scalar) : nil
         case .token: scalar.utf8.count <= 256 && scalar.utf8.allSatisfy { (0x21...0x7e) ~= $0 } ? .text(scalar) : nil
-        case .choices, .networks, .nameServers, .waits: nil
+        case .choices, .networks, .nameServers, .proxyExceptions, .waits: nil
         }
     }
 
@@ -40,6 +42,8 @@ extension SettingsKind {
         case .nameServers:
             let servers = items.compactMap { Settings.HostPort(nameServer: $0) }
             return servers.count == items.count ? .servers(servers) : nil
+        case .proxyExceptions:
+            return items.allSatisfy { OutboundProxy.Exception(parsing: $0) != nil } ? .list(items) : nil
         default:
             return nil
         }

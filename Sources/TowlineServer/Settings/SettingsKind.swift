@@ -22,6 +22,10 @@ package enum SettingsKind: Sendable, Equatable {
     case listen
     /// An `http` or `https` URL that others are built from.
     case webURL
+    /// The URL of an HTTP proxy.
+    case proxy
+    /// A list of what is reached without a proxy, possibly empty.
+    case proxyExceptions
     /// Where the store is.
     case storeURL
     /// Where objects are.
@@ -36,7 +40,7 @@ package enum SettingsKind: Sendable, Equatable {
     /// Whether the value is a list: separated by commas in text, a sequence in YAML.
     package var isList: Bool {
         switch self {
-        case .choices, .networks, .nameServers, .waits: true
+        case .choices, .networks, .nameServers, .proxyExceptions, .waits: true
         default: false
         }
     }
@@ -59,6 +63,10 @@ package enum SettingsKind: Sendable, Equatable {
         case .nameServers: "a list of name server addresses such as 192.0.2.53 or [2001:db8::53]:5353"
         case .listen: "an address and a port such as 127.0.0.1:8787 or [::1]:8787"
         case .webURL: "an http or https URL of a host, without user, query or fragment"
+        case .proxy: "a URL such as http://proxy.example:3128 or http://user:password@proxy.example:3128, no path"
+        case .proxyExceptions:
+            "a list of host names, such with *. before them, addresses and CIDR blocks, such as files.example.com, "
+                + "*.example.com or 10.0.0.0/8"
         case .storeURL: "sqlite:PATH, the only kind of store there is"
         case .objectsURL: "file:PATH, the only kind of object store there is"
         case .path: "a path"
@@ -75,9 +83,9 @@ package enum SettingsKind: Sendable, Equatable {
         case .seconds: "SECONDS"
         case .boolean: "true|false"
         case .choice(let words): words.count > 3 ? "WORD" : words.joined(separator: "|")
-        case .choices, .networks, .nameServers, .waits: "LIST"
+        case .choices, .networks, .nameServers, .proxyExceptions, .waits: "LIST"
         case .listen: "HOST:PORT"
-        case .webURL, .storeURL, .objectsURL: "URL"
+        case .webURL, .proxy, .storeURL, .objectsURL: "URL"
         case .path: "PATH"
         case .nodeName: "NAME"
         case .token: "TOKEN"

@@ -1,4 +1,5 @@
 package import TowlineCore
+package import TowlineOutbound
 
 /// A setting's value as a layer holds it, before its kind is looked at.
 package enum SettingsText: Sendable, Equatable, CustomStringConvertible {
@@ -44,7 +45,7 @@ package enum SettingsValue: Sendable, Equatable {
     case boolean(Bool)
     /// Of the kinds `choice`, `webURL`, `path`, `nodeName` and `token`.
     case text(String)
-    /// Of the kind `choices`.
+    /// Of the kinds `choices` and `proxyExceptions`.
     case list([String])
     /// Of the kind `networks`.
     case networks([CIDR])
@@ -52,6 +53,8 @@ package enum SettingsValue: Sendable, Equatable {
     case servers([Settings.HostPort])
     /// Of the kind `listen`.
     case listen(Settings.HostPort)
+    /// Of the kind `proxy`.
+    case proxy(OutboundProxy)
     /// Of the kind `storeURL`.
     case store(Settings.Store)
     /// Of the kind `objectsURL`.

@@ -46,6 +46,9 @@ struct SettingsKeyTests {
             ("net.deny", "", nil),
             ("net.dns-servers", .derived("the system's"), nil),
             ("net.ca-file", .unset, nil),
+            ("net.source-headers-file", .unset, nil),
+            ("net.proxy", .unset, nil),
+            ("net.no-proxy", "", nil),
             ("delivery.policy", "durable", "exact"),
             ("delivery.timeout-seconds", "5", nil),
             ("delivery.concurrency", "256", nil),
@@ -114,9 +117,13 @@ struct SettingsKeyTests {
         }
     }
 
-    @Test("marks the admin token and the secret of remote queues, and nothing else, as secret")
+    @Test(
+        "marks the admin token, the proxy with its login and the secret of remote queues, and nothing else, as secret")
     func secrets() {
-        #expect(SettingsKey.table.filter(\.isSecret).map(\.name) == ["admin.token", "queue.remote-access-key-secret"])
+        #expect(
+            SettingsKey.table.filter(\.isSecret).map(\.name) == [
+                "admin.token", "net.proxy", "queue.remote-access-key-secret",
+            ])
     }
 
     @Test("has no setting that changes nothing")
@@ -148,6 +155,8 @@ struct SettingsKeyTests {
         case .nameServers: "192.0.2.53"
         case .listen: "127.0.0.1:1"
         case .webURL: "https://towline.example"
+        case .proxy: "http://proxy.example:3128"
+        case .proxyExceptions: "files.example.com"
         case .storeURL: "sqlite:/other.db"
         case .objectsURL: "file:/other"
         case .path: "/other"

@@ -1,5 +1,6 @@
 import Testing
 import TowlineCore
+import TowlineOutbound
 
 @testable import TowlineServer
 
@@ -57,6 +58,11 @@ struct SettingsKindTests {
         (.storeURL, "sqlite:///srv/a.db", .store(.sqlite(path: "/srv/a.db"))),
         (.objectsURL, "file:./media", .objects(.folder(path: "./media"))),
         (.objectsURL, "file:///srv/media", .objects(.folder(path: "/srv/media"))),
+        (.proxyExceptions, "", .list([])),
+        (
+            .proxyExceptions, "files.example.com, *.example.org,10.0.0.0/8,2001:db8::1",
+            .list(["files.example.com", "*.example.org", "10.0.0.0/8", "2001:db8::1"])
+        ),
         (.path, "./a b", .text("./a b")),
         (.nodeName, "Node_1.example-a", .text("Node_1.example-a")),
         (.token, "s3cr3t/+=~", .text("s3cr3t/+=~")),
@@ -122,6 +128,17 @@ struct SettingsKindTests {
             ]
         ),
         (.objectsURL, ["", "media", "file:", "file://host/media", "s3://bucket/prefix"]),
+        (
+            .proxy,
+            [
+                "", "proxy.example:3128", "https://proxy.example", "http://proxy.example/x", "http://proxy.example?",
+                "http://proxy.example#x", "socks5://proxy.example", "http://", "http://proxy.example:0",
+            ]
+        ),
+        (
+            .proxyExceptions,
+            [",", "*", "*.", "a*.example.com", "http://a.example", "a.example:80", "10.0.0.1/8", "a b", "*.10.0.0.5"]
+        ),
         (.path, ["", "a\0b"]),
         (.nodeName, ["", "a b", "a/b", "ä", String(repeating: "a", count: 65)]),
         (.token, ["", "a b", "a\tb", "ä", String(repeating: "a", count: 257)]),
@@ -132,6 +149,23 @@ struct SettingsKindTests {
         for text in texts {
             #expect(kind.parse(.scalar(text)) == nil, "\"\(text)\"")
         }
+    }
+
+    @Test(
+        "is the URL of a proxy, whose login no text shows",
+        arguments: [
+            ("http://proxy.example", "proxy.example:80"), ("http://me:hush@proxy.example:3128/", "proxy.example:3128"),
+            ("http://[2001:db8::1]:8080", "[2001:db8::1]:8080"), ("HTTP://10.0.0.5:3128", "10.0.0.5:3128"),
+        ])
+    func proxy(text: String, shown: String) throws {
+        guard case .proxy(let proxy) = try #require(SettingsKind.proxy.parse(.scalar(text))) else {
+            Issue.record("no proxy")
+            return
+        }
+        var dumped = ""
+        dump(proxy, to: &dumped)
+        #expect(proxy.description == shown)
+        #expect(!"\(dumped)\(String(reflecting: proxy))".contains("hush"))
     }
 
     @Test("is a list only where a list is due")

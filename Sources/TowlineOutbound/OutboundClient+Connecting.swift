@@ -1,0 +1,79 @@
+import Logging
+import NIOCore
+import TowlineCore
+
+extension OutboundClient {
+    /// Most addresses of a proxy that are tried.
+    private static let maximumProxyAddresses = 3
+
+    /// What identifies a connection for a URL to one of its addresses.
+    func key(for url: HTTPURL, at address: IPAddress) -> HTTP1Connection.Key {
+        HTTP1Connection.Key(
+            url, address, isThroughProxy: configuration.proxy?.isUsed(for: url, at: address) ?? false)
+    }
+
+    /// Connects to the first of the addresses that can be connected.
+    func connect(
+        to addresses: [IPAddress],
+        for url: HTTPURL,
+        deadline: NIODeadline?,
+        trace: inout OutboundTrace
+    ) async throws(OutboundError) -> HTTP1Connection {
+        var failure = OutboundError(.connectFailed, retryable: true, "The host has no address.")
+        for address in addresses.prefix(max(1, configuration.maxAddressesTried)) {
+            let start = NIODeadline.now()
+            do throws(OutboundError) {
+                let connection = try await connect(key(for: url, at: address), deadline: deadline)
+                logger.debug("connected", metadata: ["url": "\(url.origin)", "address": "\(address)"])
+                return connection
+            } catch {
+                failure = error
+                failure.address = address
+                if let deadline, deadline <= .now() { failure = OutboundFailure.timeout(.total) }
+                trace.note(failure, at: address, since: start)
+                // Another address has the same certificate, the same proxy and the same deadline.
+                if !error.isRetryable || error.endsTries || failure.code == .totalTimeout || Task.isCancelled { break }
+            }
+        }
+        throw failure
+    }
+
+    /// Connects to one address, directly or through the first address of the proxy that can be connected.
+    private func connect(
+        _ key: HTTP1Connection.Key, deadline: NIODeadline?
+    ) async throws(OutboundError) -> HTTP1Connection {
+        guard key.isThroughProxy, let proxy = configuration.proxy else {
+            let limit = try remaining(until: deadline, atMost: configuration.connectTimeout)
+            return try await connector.connect(ConnectRoute(key: key), within: limit)
+        }
+        let request = proxy.connectRequest(to: key.address, port: key.port, userAgent: configuration.userAgent)
+        var failure = OutboundFailure.proxyUnresolved()
+        for address in try await self.addresses(of: proxy, deadline: deadline).prefix(Self.maximumProxyAddresses) {
+            let hop = ConnectRoute.Proxy(address: address, port: proxy.port, request: request)
+            do throws(OutboundError) {
+                let limit = try remaining(until: deadline, atMost: configuration.connectTimeout)
+                return try await connector.connect(ConnectRoute(key: key, proxy: hop), within: limit)
+            } catch {
+                failure = error
+                guard error.isProxyUnreachable, !Task.isCancelled else { break }
+            }
+        }
+        throw failure
+    }
+
+    /// The addresses of the proxy; they are the operator's choice and not judged.
+    private func addresses(of proxy: OutboundProxy, deadline: NIODeadline?) async throws(OutboundError) -> [IPAddress] {
+        switch proxy.host {
+        case .address(let address): return [address]
+        case .name(let name):
+            let limit = try remaining(until: deadline, atMost: configuration.dnsTimeout)
+            do {
+                return try await resolver.resolve(name, within: .nanoseconds(limit.nanoseconds))
+            } catch is CancellationError {
+                throw .cancelled()
+            } catch {
+                throw OutboundFailure.proxyUnresolved()
+            }
+        }
+    }
+}
