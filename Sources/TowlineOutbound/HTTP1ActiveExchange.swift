@@ -47,7 +47,6 @@ final class HTTP1ActiveExchange {
     /// Reads bytes and hands over what they hold.
     func receive(_ bytes: ByteBuffer, budget: ReadBudget) -> Progress {
         parser.append(bytes)
-        if hasHead { lastActivity = .now() }
         var chunks: [ByteBuffer] = []
         do throws(HTTP1ParseError) {
             while let event = try parser.next() {
@@ -64,7 +63,11 @@ final class HTTP1ActiveExchange {
             if !chunks.isEmpty { exchange.receive(chunks) }
             return .failed(OutboundFailure.whileParsing(error, hasHead: hasHead))
         }
-        if !chunks.isEmpty { exchange.receive(chunks) }
+        if !chunks.isEmpty {
+            // Only the body counts: sizes of chunks and trailers could come in drops for days.
+            lastActivity = .now()
+            exchange.receive(chunks)
+        }
         return .open
     }
 
