@@ -222,7 +222,7 @@ private final class TableResolver: HostResolver {
     private let state: Mutex<State>
     private let before: @Sendable (Int) async throws -> Void
 
-    /// - Parameter before: Runs before the answer to each look-up, by its number from 0.
+    /// `before` runs before the answer to each look-up, by its number from 0.
     init(_ answers: [String: [[String]]], before: @escaping @Sendable (Int) async throws -> Void) {
         state = Mutex(State(answers: answers))
         self.before = before

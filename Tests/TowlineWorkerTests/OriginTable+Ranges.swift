@@ -33,9 +33,7 @@ extension OriginTable {
     }
 
     private static func first(_ name: String, _ answer: String) -> OriginCase {
-        .refused(name, .urlInvalid, says: "HTTP 206", [.expectHead, .send(answer), .stall]) {
-            $0.isClosedByClient = true
-        }
+        .refused(name, .urlInvalid, says: "HTTP 206", [.expectHead, .send(answer), .stall])
     }
 
     static let ranges: [OriginCase] = [

@@ -5,13 +5,9 @@ import TowlineWorker
 
 /// The behaviours of origins and what each leads to, by theme in files of their own.
 enum OriginTable {
-    static let themes: [(name: String, cases: [OriginCase])] = [
-        ("lengths", lengths), ("chunks", chunks), ("heads", heads), ("encodings", encodings), ("floods", floods),
-        ("times", times), ("breaks", breaks), ("ranges", ranges), ("statuses", statuses), ("redirects", redirects),
-        ("addresses", addresses), ("TLS", tls),
+    static let themes = [
+        lengths, chunks, heads, encodings, floods, times, breaks, ranges, statuses, redirects, addresses, tls,
     ]
-
-    static let all = themes.flatMap(\.cases)
 
     // MARK: Statuses
 

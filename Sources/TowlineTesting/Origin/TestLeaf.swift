@@ -41,6 +41,7 @@ package enum TestLeaf: Sendable, Hashable {
             configuration.maximumTLSVersion = .tlsv11
         }
         if case .offering(let protocols) = self { configuration.applicationProtocols = protocols }
+        configuration.shutdownTimeout = .milliseconds(100)
         let context = try NIOSSLContext(configuration: configuration)
         let eatsFarewell = self == .withoutFarewell
         return { channel in
