@@ -144,7 +144,7 @@ let package = Package(
             name: "TowlineTesting",
             dependencies: [
                 "TowlineCore", "TowlineObjects", "TowlineQueue", "TowlineStore", "TowlineStoreSQLite", logging, nioCore,
-                nioHTTP1, nioPosix,
+                nioHTTP1, nioPosix, nioSSL,
             ]
         ),
 
@@ -182,7 +182,7 @@ let package = Package(
             dependencies: [
                 "MNSWire", "TowlineCore", "TowlineDelivery", "TowlineOutbound", "TowlineQueue", "TowlineStore",
                 "TowlineStoreSQLite", "TowlineTesting", "VODEvents", "VODSignatures", nioCore, nioHTTP1, nioPosix,
-                nioSSL, serviceLifecycle, serviceLifecycleTestKit,
+                serviceLifecycle, serviceLifecycleTestKit,
             ]
         ),
         .testTarget(

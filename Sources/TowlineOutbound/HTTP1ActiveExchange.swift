@@ -50,7 +50,6 @@ final class HTTP1ActiveExchange {
     /// Reads bytes and hands over what they hold.
     func receive(_ bytes: ByteBuffer, budget: ReadBudget) -> Progress {
         parser.append(bytes)
-        if hasHead { lastActivity = .now() }
         if firstByteTime == nil { firstByteTime = .now() - start }
         var chunks: [ByteBuffer] = []
         do throws(HTTP1ParseError) {
@@ -68,7 +67,11 @@ final class HTTP1ActiveExchange {
             if !chunks.isEmpty { exchange.receive(chunks) }
             return .failed(OutboundFailure.whileParsing(error, hasHead: hasHead))
         }
-        if !chunks.isEmpty { exchange.receive(chunks) }
+        if !chunks.isEmpty {
+            // Only the body counts: sizes of chunks and trailers could come in drops for days.
+            lastActivity = .now()
+            exchange.receive(chunks)
+        }
         return .open
     }
 

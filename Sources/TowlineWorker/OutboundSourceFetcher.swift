@@ -67,7 +67,8 @@ package struct OutboundSourceFetcher: SourceFetcher {
         switch status {
         case 200, 203, 206: nil
         case 416 where isForPart: nil
-        case 408, 425, 429, 500, 502, 503, 504, 520...599:
+        // What the source does not do at all (501, 505) it will not do later either.
+        case 408, 425, 429, 500, 502...504, 506...599:
             JobFailure(.sourceUnavailable, "the source answered HTTP \(status)")
         default: JobFailure(.urlInvalid, "the source answered HTTP \(status)")
         }

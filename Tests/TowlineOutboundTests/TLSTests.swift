@@ -166,22 +166,3 @@ struct TLSTests {
         }
     }
 }
-
-/// Ends the connection below TLS as soon as TLS has sent the response, so that its farewell is lost.
-private final class FarewellEater: ChannelOutboundHandler {
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
-    private var sentRecords = 0
-
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        // The farewell is an alert: in TLS 1.3 it looks like data, but is 24 bytes with its header at most.
-        if sentRecords > 0, unwrapOutboundIn(data).readableBytes <= 24 {
-            promise?.succeed(())
-            context.close(promise: nil)
-            return
-        }
-        sentRecords += 1
-        context.write(data, promise: promise)
-    }
-}

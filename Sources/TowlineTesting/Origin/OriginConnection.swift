@@ -70,6 +70,7 @@ package final class OriginConnection {
         } onCancel: { [channel] in
             channel.close(promise: nil)
         }
+        log.update { $0.sentBytes += bytes.readableBytes }
     }
 
     /// Sends text as it is.

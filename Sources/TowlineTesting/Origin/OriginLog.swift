@@ -9,6 +9,8 @@ package struct OriginRecord: Sendable {
     package var ended: [Int] = []
     /// The numbers of the connections that the client closed before the script did.
     package var closedByClient: [Int] = []
+    /// Bytes that the system has taken from the scripts: more than what the client has read.
+    package var sentBytes = 0
     /// Every request whose head came, in order.
     package var requests: [OriginRequest] = []
 }

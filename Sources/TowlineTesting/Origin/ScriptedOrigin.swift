@@ -18,6 +18,8 @@ package final class ScriptedOrigin: Sendable {
         case sendBytes([UInt8])
         /// Send the same bytes so many times, waiting while the client does not take them.
         case sendRepeated([UInt8], times: Int)
+        /// Send text byte by byte with a pause after each, over and over until the client is gone.
+        case drip(String, pause: Duration)
         /// Go on when the signal is fired.
         case wait(TestSignal)
         /// Fire a signal, to tell the test that the script has come here.
@@ -169,6 +171,14 @@ package final class ScriptedOrigin: Sendable {
         case .sendRepeated(let bytes, let times):
             let buffer = ByteBuffer(bytes: bytes)
             for _ in 0..<times { try await connection.send(buffer) }
+        case .drip(let text, let pause):
+            while true {
+                for byte in text.utf8 {
+                    try await connection.send(ByteBuffer(bytes: [byte]))
+                    // The origin's own slowness; no test waits by it.
+                    try await Task.sleep(for: pause)
+                }
+            }
         case .wait(let signal): await signal.wait()
         case .fire(let signal): signal.fire()
         case .stall: try await connection.waitForClose()

@@ -61,6 +61,20 @@ package enum TestCertificates {
         -----END CERTIFICATE-----
         """
 
+    /// A leaf for the names of ``leaf`` that signed itself.
+    package static let selfSignedLeaf = """
+        -----BEGIN CERTIFICATE-----
+        MIIBUTCB+KADAgECAgEFMAoGCCqGSM49BAMCMBYxFDASBgNVBAMMC29yaWdpbi50
+        ZXN0MCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAWMRQwEgYDVQQD
+        DAtvcmlnaW4udGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABPvF3PEk7csy
+        SBR3PIw0eHVN/tVaotfmFGACQtjOkWdcQWTCwdgF1gAncsflGsO4tB+19KLEiFhW
+        vG58imyLn72jNTAzMBwGA1UdEQQVMBOCC29yaWdpbi50ZXN0hwR/AAABMBMGA1Ud
+        JQQMMAoGCCsGAQUFBwMBMAoGCCqGSM49BAMCA0gAMEUCICoy2989g1ZtoFk8iwJX
+        7fVx6zyZO8YAl6zHxVZudw05AiEAnsHKvPCUdLt3Kq8tYRYw1dAzYA3OlIPQ0JTt
+        4b43s2I=
+        -----END CERTIFICATE-----
+        """
+
     /// The private key of the leaves.
     package static let key = """
         -----BEGIN PRIVATE KEY-----

@@ -147,8 +147,6 @@ struct SettingsKeyTests {
         case .integer(let range): "\(range.contains(19) ? 19 : range.lowerBound)"
         case .seconds: "19"
         case .rate: "0.5"
-        case .proxy: "http://192.0.2.9:3128"
-        case .proxyExceptions: "192.0.2.9"
         case .bytes(let range): "\(range.upperBound)"
         case .boolean: "true"
         case .choice(let words): words.first { !["durable", "info", "text", "base64"].contains($0) } ?? ""
