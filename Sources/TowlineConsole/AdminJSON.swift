@@ -34,10 +34,12 @@ enum AdminJSON {
 
     static func detail(_ detail: JobDetail, progress: JobProgress?) -> JSONValue {
         guard case .object(let members) = job(detail.job, progress: progress) else { return .null }
+        let found = [
+            checkpoint(detail.checkpoint).map { JSONValue.Member("checkpoint", $0) },
+            digests(detail.digests).map { JSONValue.Member("digests", $0) },
+        ]
         return .object(
-            members + [
-                .init("checkpoint", checkpoint(detail.checkpoint) ?? .null),
-                .init("digests", digests(detail.digests) ?? .null),
+            members + found.compactMap(\.self) + [
                 .init("attemptList", .array(detail.attempts.map(attempt))),
                 .init("events", .array(detail.events.map { event($0) })),
                 .init("deliveries", .array(detail.deliveries.map(delivery))),

@@ -1,6 +1,7 @@
 import Testing
 import TowlineCore
 import TowlineStore
+import TowlineStoreSQLite
 import TowlineTesting
 
 @testable import TowlineAPI

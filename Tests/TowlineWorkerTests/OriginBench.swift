@@ -128,7 +128,8 @@ final class OriginBench: Sendable {
         test.pull(&configuration)
         let engine = PullEngine(
             store: store.store, signals: store.store.signals, objects: objects,
-            fetcher: OutboundSourceFetcher(client: client), configuration: configuration, running: RunningAttempts(),
+            fetcher: OutboundSourceFetcher(client: client, wallClock: { Timestamp(milliseconds: 1_770_000_000_000) }),
+            configuration: configuration, running: RunningAttempts(),
             random: { 0 }, logger: .silent)
         return try await testGracefulShutdown { trigger in
             try await withThrowingTaskGroup(of: Void.self) { group in

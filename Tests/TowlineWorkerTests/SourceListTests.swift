@@ -36,15 +36,18 @@ struct SourceListTests {
     @Test("with one URL its failure stands as it is")
     func one() throws {
         var list = try SourceList(Self.request([]), first: 0)
-        #expect(!list.moveOn(after: Self.gone))
+        let moved1 = list.moveOn(after: Self.gone)
+        #expect(!moved1)
         #expect(list.failure(last: Self.gone) == Self.gone)
     }
 
     @Test("a cause that can pass decides about several URLs, else the first one does")
     func several() throws {
         var list = try SourceList(Self.request(["https://b.test/f"]), first: 0)
-        #expect(list.moveOn(after: Self.gone))
-        #expect(!list.moveOn(after: Self.busy))
+        let moved2 = list.moveOn(after: Self.gone)
+        #expect(moved2)
+        let moved3 = list.moveOn(after: Self.busy)
+        #expect(!moved3)
         #expect(list.failure(last: Self.busy).code == .sourceUnavailable)
         #expect(list.failure(last: Self.busy).message.contains("none of the file's 2 URLs"))
         list = try SourceList(Self.request(["https://b.test/f"]), first: 0)
@@ -57,7 +60,8 @@ struct SourceListTests {
     func unusable() throws {
         var list = try SourceList(Self.request(["file:///etc/passwd", "https://c.test/f"]), first: 1)
         #expect(list.current.index == 0)
-        #expect(list.moveOn(after: Self.gone))
+        let moved4 = list.moveOn(after: Self.gone)
+        #expect(moved4)
         #expect(list.current.index == 2)
     }
 }

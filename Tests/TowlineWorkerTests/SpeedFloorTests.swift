@@ -25,6 +25,16 @@ struct SpeedFloorTests {
         #expect(!verdict5)
     }
 
+    @Test("time in which no byte was wanted does not count")
+    func excused() {
+        var floor = SpeedFloor(bytesPerSecond: 100, window: .seconds(10), now: .zero)
+        floor.excuse(.seconds(90))
+        let early = floor.isFastEnough(after: 1, now: .seconds(99))
+        #expect(early)
+        let slow = floor.isFastEnough(after: 1, now: .seconds(100))
+        #expect(!slow)
+    }
+
     @Test("a floor of zero never complains")
     func off() {
         var floor = SpeedFloor(bytesPerSecond: 0, window: .seconds(1), now: .zero)

@@ -83,11 +83,20 @@ package enum HTTPDate {
     ) -> Timestamp? {
         let clock = time.split(separator: ":", omittingEmptySubsequences: false).map { number($0, digits: 2...2) }
         guard let day = number(day, digits: 1...2), (1...31).contains(day), let month = months[String(month)],
-            let year = fullYear(year, now: now), clock.count == 3, let hour = clock[0], let minute = clock[1],
+            let year = fullYear(year, now: now), day <= lastDay(of: month, in: year), clock.count == 3,
+            let hour = clock[0], let minute = clock[1],
             let second = clock[2], hour < 24, minute < 60, second <= 60
         else { return nil }
         let days = daysSince1970(year: year, month: month, day: day)
         return Timestamp(milliseconds: (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000)
+    }
+
+    private static func lastDay(of month: Int, in year: Int64) -> Int64 {
+        switch month {
+        case 2: (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
     }
 
     private static func fullYear(_ text: Substring, now: Timestamp) -> Int64? {

@@ -7,6 +7,8 @@ extension SettingsKey {
     ///   - prefix: What all names begin with and what therefore says nothing about likeness.
     /// - Returns: A clause that names the nearest name, or says where all are listed when none is near.
     static func suggestion(for unknown: String, among known: [String], prefix: String = "") -> String {
+        // A setting that was taken for a group of settings.
+        if let whole = known.first(where: { unknown.hasPrefix($0 + ".") }) { return "; the nearest one is \(whole)" }
         let stem = String(unknown.dropFirst(prefix.count))
         let ranked = known.map { (name: $0, distance: distance(String($0.dropFirst(prefix.count)), stem)) }
         guard let nearest = ranked.min(by: { $0.distance < $1.distance }),
