@@ -4,7 +4,6 @@ import base64
 import email.utils
 import json
 import re
-import socket
 import time
 
 import pytest
@@ -13,6 +12,7 @@ from harness.dns import NameServer
 from harness.ports import free_port
 from harness.receiver import Receiver
 from harness.signatures import Refused, sign_webhook, verify_vod, verify_webhook
+from harness.trap import Trap
 from harness.waiting import eventually
 from harness.web import Gate, Reply, Request
 from load import make_events
@@ -560,33 +560,9 @@ def test_an_address_that_the_policy_blocks_is_refused_when_saved(started, folder
     assert stage.admin.endpoints() == []
 
 
-class Trap:
-    """Listens where nobody may connect, and counts who does."""
-
-    def __init__(self, host, port):
-        self._socket = socket.create_server((host, port))
-        self._socket.setblocking(False)
-
-    @property
-    def connections(self):
-        count = 0
-        while True:
-            try:
-                self._socket.accept()[0].close()
-                count += 1
-            except BlockingIOError:
-                return count
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._socket.close()
-
-
 def test_a_name_that_moves_to_an_inner_address_is_never_connected(started, folder, origin):
     port = free_port()
-    with NameServer() as names, Receiver(host="127.0.0.2", port=port) as outer, Trap("127.0.0.1", port) as trap:
+    with NameServer() as names, Receiver(host="127.0.0.2", port=port) as outer, Trap(port, "127.0.0.1") as trap:
         names.set("hook.example.com", "127.0.0.2")
         stage = serve_with_key(
             started, "--data", str(folder / "serve"), "--net-callback-allow", "127.0.0.2/32", "--net-dns-servers",

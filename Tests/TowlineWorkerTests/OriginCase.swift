@@ -186,6 +186,17 @@ enum OriginText {
             .map { $0 + "\r\n" }.joined() + "\r\n" + part.prefix(sent ?? part.utf8.count)
     }
 
+    /// What a good source answers: the file or the rest of it, as it is asked for, but not more bytes than allowed.
+    static func served(_ request: OriginRequest) -> String { served(request, most: length) }
+
+    /// What a good source answers, cut after some bytes.
+    static func served(_ request: OriginRequest, most: Int) -> String {
+        guard let first = request.header("Range").flatMap({ Int($0.dropFirst(6).dropLast()) }) else {
+            return whole(sent: most)
+        }
+        return part(from: first, sent: min(most, length - first))
+    }
+
     /// A gzip member that holds `abc`.
     static let gzip: [UInt8] = [
         0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0x02, 0x03, 0x4b, 0x4c, 0x4a, 0x06, 0, 0xc2, 0x41, 0x24, 0x35, 0x03, 0, 0, 0,

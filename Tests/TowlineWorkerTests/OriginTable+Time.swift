@@ -219,6 +219,19 @@ extension OriginTable {
                 [.expectHead, .send(OriginText.whole(tag: nil))],
             ]
         ) { $0.ranges = [nil, nil] },
+        OriginCase(
+            "a reset within the body, then what is asked for", .stored(Array(file.utf8)), requests: 2...2,
+            attempts: 1...2,
+            steps: { place in
+                place.connection == 0 ? [.expectHead, .send(half), .reset] : [.respond(OriginText.served)]
+            }),
+        OriginCase(
+            "a reset after every 4,000 bytes", .stored(Array(file.utf8)), requests: 5...20, attempts: 1...20,
+            steps: { _ in [.respond { OriginText.served($0, most: 4_000) }, .reset] }
+        ) { $0.pull = { $0.retry.attempts = 20 } },
+        OriginCase(
+            "the end after every 6,000 bytes", .stored(Array(file.utf8)), requests: 4...4, attempts: 1...1,
+            steps: { _ in [.respond { OriginText.served($0, most: 6_000) }] }),
         // How much of it a reset lets through is up to the system: the rest is asked for from wherever that was.
         OriginCase(
             "a reset within the body, and ranges ignored", .stored(Array(file.utf8)), requests: 2...2, attempts: 1...2,

@@ -57,6 +57,8 @@ enum SpecialRanges {
         0xa9fe_2a2a,  // 169.254.42.42
         0xa83f_8110,  // 168.63.129.16, in a public range
         0x6464_64c8,  // 100.100.100.200, in the carriers' range
+        0x6460_0060,  // 100.96.0.96, there too
+        0x6450_5050,  // 100.80.80.80, there too
         0xc000_00c0,  // 192.0.0.192, in the protocols' range
     ]
 
@@ -106,7 +108,8 @@ enum SpecialRanges {
         (0xfd20_00ce_0000_0000, 0x0254),  // fd20:ce::254
         (0xfd00_0042_0000_0000, 0x0042),  // fd00:42::42
         (0xfd00_00c1_0000_0000, 0xa9fe_a9fe),  // fd00:c1::a9fe:a9fe
-        (0xfd00_0100_0100_0000, 0x0200),  // fd00:100:100::200
+        (0xfd00_0100_0000_0000, 0x0100_0200),  // fd00:100::100:200
+        (0xfd00_a9fe_a9fe_0000, 0x0001),  // fd00:a9fe:a9fe::1
     ]
 
     private static let rangesV6: [RangeV6] = [

@@ -10,6 +10,8 @@ package final class ScriptedOrigin: Sendable {
     package enum Step: Sendable {
         /// Wait for the head of a request and record it.
         case expectHead
+        /// Wait for the head of a request, record it and send what the function makes of it.
+        case respond(@Sendable (OriginRequest) -> String)
         /// Read the body that the last head announced and record it.
         case expectBody
         /// Send text as it is.
@@ -165,6 +167,7 @@ package final class ScriptedOrigin: Sendable {
     private static func run(_ step: Step, on connection: OriginConnection) async throws {
         switch step {
         case .expectHead: try await connection.readHead()
+        case .respond(let answer): try await connection.send(answer(try await connection.readHead()))
         case .expectBody: try await connection.readBody()
         case .send(let text): try await connection.send(text)
         case .sendBytes(let bytes): try await connection.send(ByteBuffer(bytes: bytes))

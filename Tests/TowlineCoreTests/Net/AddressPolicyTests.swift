@@ -79,7 +79,8 @@ struct AddressPolicyTests {
         arguments: [
             ("127.0.0.1", true), ("::1", true), ("10.0.0.1", true), ("172.16.0.1", true), ("192.168.1.1", true),
             ("100.64.0.1", true), ("fd12::1", true), ("8.8.8.8", true), ("100.100.100.200", false),
-            ("fd00:ec2::254", false),
+            ("fd00:ec2::254", false), ("fd00:100::100:200", false), ("fd00:a9fe:a9fe::1", false),
+            ("100.96.0.96", false), ("100.80.80.80", false),
             ("169.254.169.254", false), ("fe80::1", false), ("0.0.0.0", false), ("192.0.2.1", false),
             ("240.0.0.1", false),
             ("fec0::1", false), ("2002:7f00:1::", false),
