@@ -121,7 +121,7 @@ struct SettingsKindTests {
                 "mysql:x", "SQLITE:a.db",
             ]
         ),
-        (.objectsURL, ["", "media", "file:", "file://host/media", "s3://bucket/prefix"]),
+        (.objectsURL, ["", "media", "file:", "file://host/media", "s3://b", "s3://bucket?size=1"]),
         (.path, ["", "a\0b"]),
         (.nodeName, ["", "a b", "a/b", "ä", String(repeating: "a", count: 65)]),
         (.token, ["", "a b", "a\tb", "ä", String(repeating: "a", count: 257)]),
