@@ -50,9 +50,6 @@ package final class PartBudget: Sendable {
     /// How many pieces are handed out.
     var piecesInUse: Int { state.withLock { $0.handedOut } }
 
-    /// How many parts wait.
-    var waitingParts: Int { state.withLock { $0.waiting.count } }
-
     /// Takes a piece for a part; waits while there is none.
     ///
     /// - Throws: `CancellationError`.
