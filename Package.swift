@@ -72,6 +72,13 @@ let package = Package(
 
         // What stands behind the seams.
         .target(
+            name: "TowlineObjectsS3",
+            dependencies: [
+                "MNSWire", "TowlineCore", "TowlineObjects", "TowlineOutbound", "VODSignatures", crypto, logging,
+                nioCore, nioHTTP1,
+            ]
+        ),
+        .target(
             name: "TowlineStoreSQLite",
             dependencies: ["TowlineStore", "TowlineCore", "TowlineQueue", grdb, grdbSQLite, logging]
         ),
@@ -121,6 +128,7 @@ let package = Package(
             name: "TowlineServer",
             dependencies: [
                 "MNSWire", "TowlineAPI", "TowlineConsole", "TowlineCore", "TowlineDelivery", "TowlineObjects",
+                "TowlineObjectsS3",
                 "TowlineOutbound", "TowlineQueue", "TowlineQueueAPI", "TowlineStore", "TowlineStoreSQLite",
                 "TowlineWorker", configuration, hummingbird, hummingbirdCore,
                 hummingbirdTLS, httpTypes, logging, nioCore, nioHTTPTypes, nioPosix, nioSSL, serviceLifecycle,
@@ -168,6 +176,13 @@ let package = Package(
         .testTarget(
             name: "TowlineObjectsTests",
             dependencies: ["CTowlineDigest", "TowlineCore", "TowlineObjects", "TowlineTesting", nioCore, nioPosix]
+        ),
+        .testTarget(
+            name: "TowlineObjectsS3Tests",
+            dependencies: [
+                "TowlineCore", "TowlineObjects", "TowlineObjectsS3", "TowlineOutbound", "TowlineTesting", crypto,
+                logging, nioCore, nioHTTP1, nioPosix,
+            ]
         ),
         .testTarget(
             name: "TowlineWorkerTests",
@@ -218,7 +233,7 @@ let package = Package(
         ),
         .testTarget(
             name: "TowlineServerTests",
-            dependencies: ["TowlineCore", "TowlineOutbound", "TowlineServer", "TowlineTesting"]),
+            dependencies: ["TowlineCore", "TowlineObjectsS3", "TowlineOutbound", "TowlineServer", "TowlineTesting"]),
     ],
     swiftLanguageModes: [.v6]
 )

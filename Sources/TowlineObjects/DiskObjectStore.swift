@@ -50,8 +50,9 @@ package final class DiskObjectStore: DeferredObjectStore, ResumableObjectStore {
     }
 
     package func takeOver(
-        _ keys: [ObjectKey], as key: ObjectKey, bytes: Int64
+        _ keys: [ObjectKey], as key: ObjectKey, prefix: StoredPrefix
     ) async throws -> (any ResumableUpload)? {
+        let bytes = prefix.bytes
         let late = uploads.withLock { uploads in keys.compactMap { uploads[$0] } }
         return try await threads.runIfActive { [self] () -> DiskUpload? in
             // The file keeps its identity when it is renamed: a writer that still had it open could go on writing.

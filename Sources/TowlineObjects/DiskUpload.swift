@@ -77,8 +77,9 @@ final class DiskUpload: PositionedUpload {
         }
     }
 
-    func sync() async throws {
+    func sync(isLast: Bool) async throws -> StoredPrefix? {
         try await afterWrites { try $0.syncBytes() }
+        return nil
     }
 
     func read(at offset: Int64, count: Int) async throws -> ByteBuffer {

@@ -51,18 +51,42 @@ package protocol ResumableObjectStore: ObjectStore {
     /// - Parameters:
     ///   - keys: Where it may be.
     ///   - key: The key of the attempt that goes on, under which nothing was written yet.
-    ///   - bytes: How much to keep; what lies beyond is cut off.
-    /// - Returns: An upload that goes on after these bytes; nil when they are not there.
+    ///   - prefix: How much to keep, and what it was; what lies beyond is cut off.
+    /// - Returns: An upload that goes on after these bytes; nil when they are not there. Whether they are what they
+    ///   were is for the caller to check, unless the upload says ``ResumableUpload/isVerified``.
     /// - Throws: ``ObjectStoreError``.
-    func takeOver(_ keys: [ObjectKey], as key: ObjectKey, bytes: Int64) async throws -> (any ResumableUpload)?
+    func takeOver(
+        _ keys: [ObjectKey], as key: ObjectKey, prefix: StoredPrefix
+    ) async throws -> (any ResumableUpload)?
+}
+
+/// The beginning of an object.
+package struct StoredPrefix: Sendable, Hashable {
+    /// How long it is.
+    package let bytes: Int64
+    /// The CRC-64 of these bytes.
+    package let crc64: UInt64
+
+    /// Joins length and digest.
+    package init(bytes: Int64, crc64: UInt64) {
+        self.bytes = bytes
+        self.crc64 = crc64
+    }
 }
 
 /// One object on its way that can be left half-written.
 package protocol ResumableUpload: ObjectUpload {
-    /// Makes everything that was written before the call durable, while later writes go on.
+    /// Whether the store vouches for what was taken over: no byte can be another than the one that was written.
+    var isVerified: Bool { get }
+
+    /// Makes what was written before the call durable, while later writes go on.
     ///
+    /// A store that keeps parts of a fixed size may leave out the beginning of one, unless nothing follows.
+    ///
+    /// - Parameter isLast: Whether the upload is left after it, so that nothing is written any more.
+    /// - Returns: What is durable, where that is not everything that was written before the call; nil where it is.
     /// - Throws: ``ObjectStoreError``; what is durable is unknown then.
-    func sync() async throws
+    func sync(isLast: Bool) async throws -> StoredPrefix?
 
     /// Reads back what was written, waiting for it if need be.
     ///
@@ -76,8 +100,12 @@ package protocol ResumableUpload: ObjectUpload {
     /// Forgets what was written; the next bytes are the first.
     func restart() async throws
 
-    /// Stops writing and leaves what was written to be taken over or removed.
+    /// Stops writing and leaves what is durable to be taken over or removed.
     func leave() async
+}
+
+extension ResumableUpload {
+    package var isVerified: Bool { false }
 }
 
 /// One object on its way whose bytes may come in any order.

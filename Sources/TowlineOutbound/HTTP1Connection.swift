@@ -87,8 +87,8 @@ final class HTTP1Connection: Sendable {
 struct HTTP1Call: Sendable {
     /// Request line and fields, encoded, and a small body behind them.
     var head: ByteBuffer
-    /// A body that is not behind the head.
-    var body: ByteBuffer?
+    /// The pieces of a body that is not behind the head, none of them empty.
+    var body: [ByteBuffer] = []
     var isHeadRequest: Bool
     var limits: HTTP1ResponseParser.Limits
     var firstByteTimeout: TimeAmount

@@ -136,7 +136,7 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
 
     private func send(_ call: HTTP1Call, of active: HTTP1ActiveExchange, context: ChannelHandlerContext) {
         let piece = 256 << 10
-        guard var body = call.body else {
+        guard let last = call.body.last else {
             // In one buffer: when the first try to write it fails, the peer cannot have the request.
             isFirstTry = true
             write(call.head, of: active, context: context, isLast: true)
@@ -146,11 +146,19 @@ final class HTTP1ConnectionHandler: ChannelDuplexHandler {
         }
         context.write(wrapOutboundOut(call.head), promise: nil)
         // A large body goes in pieces so that its progress is seen.
-        while body.readableBytes > piece, let slice = body.readSlice(length: piece) {
+        for body in call.body.dropLast() { write(body, in: piece, of: active, context: context, isLast: false) }
+        write(last, in: piece, of: active, context: context, isLast: true)
+        context.flush()
+    }
+
+    private func write(
+        _ bytes: ByteBuffer, in piece: Int, of active: HTTP1ActiveExchange, context: ChannelHandlerContext, isLast: Bool
+    ) {
+        var bytes = bytes
+        while bytes.readableBytes > piece, let slice = bytes.readSlice(length: piece) {
             write(slice, of: active, context: context, isLast: false)
         }
-        write(body, of: active, context: context, isLast: true)
-        context.flush()
+        write(bytes, of: active, context: context, isLast: isLast)
     }
 
     private func write(

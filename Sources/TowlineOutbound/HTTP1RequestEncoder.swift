@@ -10,15 +10,17 @@ enum HTTP1RequestEncoder {
 
     /// Writes request line and fields, and a small body behind them.
     ///
-    /// - Returns: The bytes, and the body where it is too large to be among them.
+    /// - Returns: The bytes, and the pieces of the body where it is too large to be among them.
     /// - Throws: ``OutboundError`` with code `invalidRequest` for a method, name or value that could end its line.
     static func encode(
         _ request: OutboundRequest, userAgent: String
-    ) throws(OutboundError) -> (head: ByteBuffer, body: ByteBuffer?) {
+    ) throws(OutboundError) -> (head: ByteBuffer, body: [ByteBuffer]) {
         var bytes = try head(of: request, userAgent: userAgent)
-        guard let body = request.body, body.readableBytes <= largestJoinedBody else { return (bytes, request.body) }
-        bytes.writeImmutableBuffer(body)
-        return (bytes, nil)
+        let isJoined = request.bodyBytes <= largestJoinedBody
+        let body = (request.body.map { [$0] } ?? []) + request.moreBody
+        guard isJoined else { return (bytes, body.filter { $0.readableBytes > 0 }) }
+        for piece in body { bytes.writeImmutableBuffer(piece) }
+        return (bytes, [])
     }
 
     /// Writes request line and fields.
@@ -32,7 +34,7 @@ enum HTTP1RequestEncoder {
         }
         let target = url.requestTarget
         var bytes = ByteBuffer()
-        bytes.reserveCapacity(512 + target.utf8.count + min(request.body?.readableBytes ?? 0, largestJoinedBody))
+        bytes.reserveCapacity(512 + target.utf8.count + min(request.bodyBytes, largestJoinedBody))
         bytes.writeString(method)
         bytes.writeStaticString(" ")
         bytes.writeString(target)
@@ -69,8 +71,8 @@ enum HTTP1RequestEncoder {
         if let credentials = request.url.credentials, !hasAuthorization {
             try body("Authorization", basic(credentials))
         }
-        if request.body != nil || [.POST, .PUT, .PATCH].contains(request.method) {
-            try body("Content-Length", String(request.body?.readableBytes ?? 0))
+        if request.hasBody || [.POST, .PUT, .PATCH].contains(request.method) {
+            try body("Content-Length", String(request.bodyBytes))
         }
     }
 

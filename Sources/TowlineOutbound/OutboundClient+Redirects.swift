@@ -63,6 +63,7 @@ extension OutboundClient {
         if becomesGET {
             next.method = .GET
             next.body = nil
+            next.moreBody = []
             for name in ["Content-Type", "Content-Encoding", "Content-Language"] { next.headers.remove(name: name) }
         }
         if !next.url.isSameOrigin(as: request.url) {

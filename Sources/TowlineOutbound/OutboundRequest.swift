@@ -19,6 +19,8 @@ package struct OutboundRequest: Sendable {
     package var sensitiveHeaders: Set<String>
     /// The body, or `nil` for none.
     package var body: ByteBuffer?
+    /// Further bytes of the body, behind ``body``: what is kept in pieces is sent without being copied together.
+    package var moreBody: [ByteBuffer] = []
     /// The time for everything together: look-up, connection, response and body; `nil` for no such limit.
     package var totalTimeout: Duration?
     /// Whether the request must have a connection of its own that carried nothing before.
@@ -53,4 +55,10 @@ package struct OutboundRequest: Sendable {
         self.totalTimeout = totalTimeout
         self.needsFreshConnection = needsFreshConnection
     }
+
+    /// Whether there is a body, if only an empty one.
+    var hasBody: Bool { body != nil || !moreBody.isEmpty }
+
+    /// The length of the body, 0 without one.
+    var bodyBytes: Int { moreBody.reduce(body?.readableBytes ?? 0) { $0 + $1.readableBytes } }
 }

@@ -2,6 +2,8 @@ import Foundation
 import Logging
 import NIOPosix
 import TowlineCore
+import TowlineObjects
+import TowlineObjectsS3
 import TowlineOutbound
 import TowlineStore
 import TowlineStoreSQLite
@@ -32,7 +34,7 @@ package struct Doctor: Sendable {
     /// Runs every check, in the order in which a server would stumble.
     package func examine() async -> [Finding] {
         [
-            dataFolder, freeSpace, await store, objects, openFiles, certificates, sourceHeaders,
+            dataFolder, freeSpace, await store, await objects, openFiles, certificates, sourceHeaders,
             listenerCertificate,
             await listener(settings.api.listen, setting: "api.listen"),
             await listener(settings.admin.listen, setting: "admin.listen"),
@@ -82,11 +84,26 @@ package struct Doctor: Sendable {
     }
 
     private var objects: Finding {
-        check("object store") {
-            guard case .folder(let path) = settings.objects else { return "not a folder" }
-            if settings.data.isTemporary { return "a temporary folder, made at the start" }
-            try DataFolder.prepare(path)
-            return "\(path) can be written"
+        get async {
+            switch settings.objects {
+            case .folder(let path):
+                return check("object store") {
+                    if settings.data.isTemporary { return "a temporary folder, made at the start" }
+                    try DataFolder.prepare(path)
+                    return "\(path) can be written"
+                }
+            case .bucket(let location):
+                let bucket = BucketObjects(settings: settings, location: location, logger: .init(label: "doctor"))
+                var finding = Finding(check: "object store", outcome: .ok, detail: "\(location) can be asked")
+                do {
+                    try await bucket.store.checkReadiness()
+                } catch {
+                    let sentence = (error as? ObjectStoreError)?.message ?? "\(error)"
+                    finding = Finding(check: "object store", outcome: .failed, detail: sentence)
+                }
+                await bucket.close()
+                return finding
+            }
         }
     }
 

@@ -13,6 +13,7 @@ import TowlineConsole
 import TowlineCore
 import TowlineDelivery
 import TowlineObjects
+import TowlineObjectsS3
 import TowlineOutbound
 import TowlineQueueAPI
 import TowlineStore
@@ -29,7 +30,8 @@ final class ServerBuild: Sendable {
     private let ports: (api: Int, admin: Int)
     private let threads: NIOThreadPool
     private let store: SQLiteStore
-    private let objects: DiskObjectStore
+    private let objects: any ObjectStore
+    private let bucket: BucketObjects?
     private let sources: OutboundClient
     private let callbacks: OutboundClient
     private let judges: (sources: OutboundClient, callbacks: OutboundClient)
@@ -99,7 +101,16 @@ final class ServerBuild: Sendable {
         self.threads = threads
         keys = KeyCache(store: store, signals: store.signals)
         do {
-            objects = try Self.openObjects(settings, threads: threads)
+            switch settings.objects {
+            case .folder(let path):
+                bucket = nil
+                objects = try Self.openFolder(path, threads: threads)
+            case .bucket(let location):
+                let bucket = BucketObjects(settings: settings, location: location, logger: logger)
+                self.bucket = bucket
+                objects = bucket.store
+                try await Self.check(bucket.store, logger: logger)
+            }
             caretaker = ObjectCaretaker(
                 store: store, objects: objects,
                 onFatal: { fatal.set(ServerError("the object store can no longer be trusted: \($0.message)")) },
@@ -160,6 +171,7 @@ final class ServerBuild: Sendable {
         await judges.callbacks.shutdown()
         await callbacks.shutdown()
         await sources.shutdown()
+        await bucket?.close()
         await store.close()
         try? await threads.shutdownGracefully()
     }
@@ -370,8 +382,16 @@ final class ServerBuild: Sendable {
         } catch let error as StoreError where error.code == .conflict {}
     }
 
-    private static func openObjects(_ settings: Settings, threads: NIOThreadPool) throws -> DiskObjectStore {
-        guard case .folder(let path) = settings.objects else { throw ServerError("objects.url names no folder") }
+    /// Refuses a bucket that will never take anything; one that cannot be reached now may be later.
+    private static func check(_ bucket: S3ObjectStore, logger: Logger) async throws {
+        do {
+            try await bucket.checkReadiness()
+        } catch let error as ObjectStoreError where error.code != .forbidden {
+            logger.warning("the object store is not ready", metadata: ["error": "\(error.message)"])
+        }
+    }
+
+    private static func openFolder(_ path: String, threads: NIOThreadPool) throws -> DiskObjectStore {
         do {
             return try DiskObjectStore(root: path, threads: threads)
         } catch let error as ObjectStoreError {

@@ -7,12 +7,15 @@ import TowlineStore
 final class CheckpointLedger: Sendable {
     private struct State {
         var hasRecorded: Bool
+        /// The most that this attempt recorded.
+        var recordedBytes: Int64 = 0
         var isEnded = false
     }
 
     /// A checkpoint that was begun.
     struct Entry {
-        let work: Task<Void, any Error>
+        /// Ends with the number of bytes that are recorded.
+        let work: Task<Int64, any Error>
         let isOver: StopFlag
     }
 
@@ -43,7 +46,10 @@ final class CheckpointLedger: Sendable {
     ///
     /// - Throws: `CancellationError` when the lease is gone.
     func record(_ checkpoint: TransferCheckpoint) async throws {
-        state.withLock { $0.hasRecorded = true }
+        state.withLock {
+            $0.hasRecorded = true
+            $0.recordedBytes = checkpoint.bytes
+        }
         guard let verdicts = try? await store.recordCheckpoints([note(checkpoint)]) else { return }
         try heed(verdicts)
     }
@@ -53,16 +59,22 @@ final class CheckpointLedger: Sendable {
     /// - Throws: ``StoreError``, `CancellationError` when the lease is gone; nothing may be overwritten then.
     func forget() async throws {
         try heed(try await store.recordCheckpoints([note(nil)]))
-        state.withLock { $0.hasRecorded = false }
+        state.withLock {
+            $0.hasRecorded = false
+            $0.recordedBytes = 0
+        }
     }
 
-    /// Begins to make a checkpoint durable and record it.
+    /// Begins to make a checkpoint durable and record it, or as much of it as the store can make durable now.
     func begin(_ checkpoint: TransferCheckpoint, of upload: any ResumableUpload) -> Entry {
         let isOver = StopFlag()
         let work = Task {
             defer { isOver.set() }
-            try await upload.sync()
-            if !state.withLock({ $0.isEnded }) { try await record(checkpoint) }
+            let durable = checkpoint.limited(to: try await upload.sync(isLast: false))
+            let (isEnded, recorded) = state.withLock { ($0.isEnded, $0.recordedBytes) }
+            guard let durable, durable.bytes > recorded, !isEnded else { return recorded }
+            try await record(durable)
+            return durable.bytes
         }
         return Entry(work: work, isOver: isOver)
     }
@@ -78,5 +90,16 @@ final class CheckpointLedger: Sendable {
         guard verdicts.contains(.leaseLost) else { return }
         progress.revoke()
         throw CancellationError()
+    }
+}
+
+extension TransferCheckpoint {
+    /// The checkpoint of what a store says is durable; nil where that is nothing.
+    ///
+    /// - Parameter prefix: What is durable, or nil for everything.
+    func limited(to prefix: StoredPrefix?) -> TransferCheckpoint? {
+        guard let prefix else { return self }
+        return prefix.bytes > 0
+            ? TransferCheckpoint(version: version, bytes: prefix.bytes, crc64: prefix.crc64) : nil
     }
 }

@@ -51,8 +51,10 @@ struct CheckpointPlan {
     }
 
     /// Takes note that the checkpoint that was begun is recorded, or cannot be.
-    mutating func end() {
-        if let begun { recorded = begun }
+    ///
+    /// - Parameter bytes: How much is recorded, where that may be less than what was here when it was begun.
+    mutating func end(recorded bytes: Int64? = nil) {
+        if let begun { recorded = max(recorded, min(begun, bytes ?? begun)) }
         begun = nil
     }
 

@@ -231,6 +231,7 @@ struct PullTransfer {
             await sink.abort()
             return .nothing
         }
+        var left: TransferCheckpoint? = checkpoint
         if progress.isRevoked {
             // Only what was recorded may be left: nothing can be recorded any more.
             guard ledger.hasRecorded else {
@@ -239,14 +240,17 @@ struct PullTransfer {
             }
         } else {
             do {
-                if isAhead { try await upload.sync() }
+                if isAhead { left = checkpoint.limited(to: try await upload.sync(isLast: true)) }
             } catch {
-                await sink.abort()
-                return .nothing
+                left = nil
             }
         }
+        guard let left else {
+            await sink.abort()
+            return .nothing
+        }
         await upload.leave()
-        return progress.isRevoked ? .recorded : .checkpoint(checkpoint)
+        return progress.isRevoked ? .recorded : .checkpoint(left)
     }
 
     /// What a checkpoint of this moment says; nil where nothing could be gone on with.

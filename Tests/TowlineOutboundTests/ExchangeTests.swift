@@ -70,6 +70,28 @@ struct ExchangeTests {
         await origin.stop()
     }
 
+    @Test("a body in pieces arrives as one, with the length of all", arguments: [1, 40_000, 300_000])
+    func bodyInPieces(size: Int) async throws {
+        let origin = try await HTTPOrigin.start { request in .text("\(request.body.readableBytes)") }
+        try await withClient { client in
+            var request = OutboundRequest(url: try origin.url(), method: .PUT)
+            request.body = ByteBuffer(repeating: 1, count: size)
+            request.moreBody = [
+                ByteBuffer(), ByteBuffer(repeating: 2, count: size), ByteBuffer(repeating: 3, count: size),
+                ByteBuffer(),
+            ]
+            #expect(try await client.execute(request).text() == "\(3 * size)")
+            request.body = nil
+            #expect(try await client.execute(request).text() == "\(2 * size)")
+        }
+        var whole = ByteBuffer(repeating: 1, count: size)
+        whole.writeRepeatingByte(2, count: size)
+        whole.writeRepeatingByte(3, count: size)
+        #expect(origin.record.requests.first?.body == whole)
+        #expect(origin.record.requests.first?.header("content-length") == "\(3 * size)")
+        await origin.stop()
+    }
+
     @Test(
         "a large body arrives whole, framed by length, by chunks or by the end",
         arguments: [nil, 1_000, 65_536] as [Int?]

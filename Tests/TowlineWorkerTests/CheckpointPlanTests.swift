@@ -52,6 +52,21 @@ struct CheckpointPlanTests {
         #expect(plan.step(position: 700_000, now: .seconds(65)) == .begin)
     }
 
+    @Test("what a store left out of a checkpoint counts as not recorded")
+    func partly() {
+        var plan = CheckpointPlan(bytes: 1000, time: .seconds(30), recorded: 0, now: .zero)
+        plan.begin(position: 500, now: .zero)
+        plan.end(recorded: 300)
+        #expect(plan.step(position: 999, now: .zero) == .goOn)
+        #expect(plan.step(position: 1000, now: .zero) == .begin)
+        plan.begin(position: 1000, now: .zero)
+        #expect(plan.step(position: 1299, now: .zero) == .goOn)
+        #expect(plan.step(position: 1300, now: .zero) == .wait)
+        plan.end(recorded: 200)
+        plan.begin(position: 1300, now: .zero)
+        #expect(plan.step(position: 1300, now: .zero) == .wait)
+    }
+
     @Test("an interval of zero means none")
     func off() {
         let plan = CheckpointPlan(bytes: 0, time: .zero, recorded: 0, now: .zero)

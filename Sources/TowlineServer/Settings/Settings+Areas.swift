@@ -55,6 +55,16 @@ extension Settings {
         package var isTemporary: Bool
     }
 
+    /// An access key of a bucket: the settings `objects.access-key-*`, or the variables that the tools of S3 share.
+    package struct ObjectsKey: Sendable, Equatable {
+        /// Its public part.
+        package var id: String
+        /// Its secret.
+        package var secret: Secret
+        /// What goes with a key that is valid for a while only.
+        package var sessionToken: Secret?
+    }
+
     /// The settings `pull.*`.
     package struct Pull: Sendable, Equatable {
         /// Transfers at once on this node.

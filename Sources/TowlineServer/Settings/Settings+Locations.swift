@@ -1,3 +1,5 @@
+package import TowlineObjectsS3
+
 extension Settings {
     /// Where jobs, events, deliveries and keys are kept.
     package enum Store: Sendable, Hashable {
@@ -18,11 +20,18 @@ extension Settings {
     package enum Objects: Sendable, Hashable {
         /// In a folder of this node.
         case folder(path: String)
+        /// In a bucket of an S3-compatible store.
+        case bucket(S3Location)
 
         /// Reads an object store's URL.
         ///
-        /// - Parameter url: `file:PATH`; also `file://` before an absolute path. Anything else gives `nil`.
+        /// - Parameter url: `file:PATH`; also `file://` before an absolute path; or `s3://BUCKET/PREFIX?…`. Anything else
+        ///   gives `nil`.
         package init?(url: String) {
+            if let location = try? S3Location(parsing: url) {
+                self = .bucket(location)
+                return
+            }
             guard let path = localPath(of: url, scheme: "file") else { return nil }
             self = .folder(path: path)
         }

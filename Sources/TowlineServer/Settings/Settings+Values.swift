@@ -16,6 +16,8 @@ extension Settings {
             secretsKeyFile: values.text("secrets.key-file") ?? data.path + "/secret.key",
             store: Self.store(values) ?? .sqlite(path: data.path + "/towline.db"),
             objects: Self.objects(values) ?? .folder(path: data.path + "/media"),
+            objectsKey: try Self.objectsKey(values) ?? host.objectsKey,
+            objectsPartMemoryBytes: values.integer("objects.part-memory-bytes"),
             roles: Set(values.list("roles").compactMap { Role(rawValue: $0) }),
             nodeID: values.text("node.id") ?? Self.nodeID(host),
             shutdownTimeout: values.duration("shutdown.timeout-seconds"),
@@ -28,6 +30,12 @@ extension Settings {
             log: Log(level: values.choice("log.level"), format: values.choice("log.format"))
         )
         try checkListeners()
+        if case .bucket = objects, objectsKey == nil {
+            throw SettingsError(
+                .conflict, key: "objects.access-key-id",
+                "objects.access-key-id and objects.access-key-secret, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, must "
+                    + "be set when objects.url is a bucket")
+        }
     }
 
     /// Refuses an admin listener that anybody could use, and two listeners at one address.
@@ -59,6 +67,19 @@ extension Settings {
     private static func objects(_ values: SettingsValues) -> Objects? {
         guard case .objects(let objects) = values["objects.url"] else { return nil }
         return objects
+    }
+
+    /// The two settings go together.
+    private static func objectsKey(_ values: SettingsValues) throws(SettingsError) -> ObjectsKey? {
+        switch (values.text("objects.access-key-id"), values.text("objects.access-key-secret")) {
+        case (nil, nil): return nil
+        case (let id?, let secret?): return ObjectsKey(id: id, secret: Secret(secret))
+        case (let id, _):
+            let (missing, present) = id == nil ? ("id", "secret") : ("secret", "id")
+            throw SettingsError(
+                .conflict, key: "objects.access-key-\(missing)",
+                "objects.access-key-\(missing) must be set when objects.access-key-\(present) is")
+        }
     }
 
     /// The host name as far as a node's name may hold it, and a random part.

@@ -71,6 +71,10 @@ package struct Settings: Sendable, Equatable {
     package var store: Store
     /// `objects.url`.
     package var objects: Objects
+    /// Who asks for the bucket of `objects.url`; `nil` where nobody is named.
+    package var objectsKey: ObjectsKey?
+    /// `objects.part-memory-bytes`.
+    package var objectsPartMemoryBytes: Int
     /// `roles`: at least one.
     package var roles: Set<Role>
     /// `node.id`: 1 to 64 letters, digits, dots, hyphens and underscores.

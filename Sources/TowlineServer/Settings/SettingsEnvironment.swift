@@ -34,6 +34,17 @@ enum SettingsEnvironment {
         return SettingsLayer(source: .environment, snapshot: provider.snapshot())
     }
 
+    /// The access key that the tools of S3 take from the environment.
+    ///
+    /// - Parameter environment: All variables of the process.
+    /// - Returns: The key, or `nil` unless both of its parts are there.
+    static func objectsKey(_ environment: [String: String]) -> Settings.ObjectsKey? {
+        func text(_ name: String) -> String? { environment["AWS_" + name].flatMap { $0.isEmpty ? nil : $0 } }
+        guard let id = text("ACCESS_KEY_ID"), let secret = text("SECRET_ACCESS_KEY") else { return nil }
+        return Settings.ObjectsKey(
+            id: id, secret: Settings.Secret(secret), sessionToken: text("SESSION_TOKEN").map { Settings.Secret($0) })
+    }
+
     /// Whether a variable is one that Kubernetes sets in every pod for a service whose name begins with `towline`.
     ///
     /// Such as `TOWLINE_SERVICE_HOST` and `TOWLINE_SERVICE_PORT_HTTP`, with `TOWLINE_PORT` and

@@ -50,6 +50,11 @@ package struct SettingsError: Error, Sendable, Equatable, CustomStringConvertibl
 
     /// An error for a value that its setting does not take.
     static func wrongValue(_ key: SettingsKey, _ text: SettingsText, from source: SettingsSource) -> SettingsError {
+        if case .scalar(let scalar) = text, let complaint = key.kind.complaint(about: scalar) {
+            return SettingsError(
+                .wrongValue, key: key.name, "\(key.name): \(shown(complaint, most: 400)) (set \(source.place(of: key)))"
+            )
+        }
         let found: String
         switch text {
         case _ where key.isSecret: found = ""
@@ -63,16 +68,16 @@ package struct SettingsError: Error, Sendable, Equatable, CustomStringConvertibl
     }
 
     /// A user's text as an error may show it: no passwords of URLs, no control characters, not endless.
-    static func shown(_ text: String) -> String {
+    static func shown(_ text: String, most: Int = 100) -> String {
         var text = text
         if let start = text.firstRange(of: "://")?.upperBound, let at = text[start...].lastIndex(of: "@") {
             text.replaceSubrange(start..<at, with: "…")
         }
-        let scalars = text.unicodeScalars.prefix(101).map { scalar in
+        let scalars = text.unicodeScalars.prefix(most + 1).map { scalar in
             scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
         }
         var shown = String.UnicodeScalarView()
-        shown.append(contentsOf: scalars.prefix(100))
-        return String(shown) + (scalars.count > 100 ? "…" : "")
+        shown.append(contentsOf: scalars.prefix(most))
+        return String(shown) + (scalars.count > most ? "…" : "")
     }
 }

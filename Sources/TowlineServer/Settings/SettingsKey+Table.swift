@@ -79,6 +79,18 @@ extension SettingsKey {
             "objects.url", .objectsURL, default: .derived("`file:<data.dir>/media`"),
             "Where pulled files are kept."
         ),
+        SettingsKey(
+            "objects.access-key-id", .token, default: .derived("`AWS_ACCESS_KEY_ID`, with `AWS_SESSION_TOKEN`"),
+            "Access key of the bucket of `objects.url`; goes with `objects.access-key-secret`."
+        ),
+        SettingsKey(
+            "objects.access-key-secret", .token, default: .derived("`AWS_SECRET_ACCESS_KEY`"), isSecret: true,
+            "Secret of `objects.access-key-id`."
+        ),
+        SettingsKey(
+            "objects.part-memory-bytes", .bytes(16 << 20...64 << 30), default: "32 MiB",
+            "Memory that the parts of all uploads into a bucket share; half of it is the largest part."
+        ),
     ]
 
     private static let nodeKeys: [SettingsKey] = [

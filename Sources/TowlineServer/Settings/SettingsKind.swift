@@ -1,3 +1,5 @@
+import TowlineObjectsS3
+
 /// What a setting takes, with its bounds.
 package enum SettingsKind: Sendable, Equatable {
     /// A whole number.
@@ -73,10 +75,21 @@ package enum SettingsKind: Sendable, Equatable {
             "a list of host names, such with *. before them, addresses and CIDR blocks, such as files.example.com, "
                 + "*.example.com or 10.0.0.0/8"
         case .storeURL: "sqlite:PATH, the only kind of store there is"
-        case .objectsURL: "file:PATH, the only kind of object store there is"
+        case .objectsURL: "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=REGION&path-style=true"
         case .path: "a path"
         case .nodeName: "1 to 64 letters, digits, dots, hyphens or underscores"
         case .token: "1 to 256 visible ASCII characters without spaces"
+        }
+    }
+
+    /// What is wrong with a text that looks like one of this kind, to follow a colon; nil where that says nothing more.
+    func complaint(about text: String) -> String? {
+        guard self == .objectsURL, text.hasPrefix("s3:") else { return nil }
+        do {
+            _ = try S3Location(parsing: text)
+            return nil
+        } catch {
+            return error.description
         }
     }
 

@@ -14,6 +14,8 @@ package struct SettingsLoader: Sendable {
         package var temporaryFolder: String
         /// Gives a new text of sixteen random hexadecimal digits.
         package var random: @Sendable () -> String
+        /// The access key of buckets that the environment names.
+        package var objectsKey: Settings.ObjectsKey?
 
         /// Describes a machine.
         ///
@@ -36,13 +38,15 @@ package struct SettingsLoader: Sendable {
             let name = gethostname(&buffer, buffer.count - 1) == 0 ? buffer : []
             var folder = environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
             while folder.hasSuffix("/"), folder.count > 1 { folder.removeLast() }
-            return Host(
+            var host = Host(
                 name: String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self),
                 temporaryFolder: folder,
                 random: {
                     let digits = String(UInt64.random(in: 0...UInt64.max), radix: 16)
                     return String(repeating: "0", count: 16 - digits.count) + digits
                 })
+            host.objectsKey = SettingsEnvironment.objectsKey(environment)
+            return host
         }
     }
 

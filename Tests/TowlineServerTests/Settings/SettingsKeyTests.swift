@@ -21,6 +21,9 @@ struct SettingsKeyTests {
             ("secrets.key-file", .derived("`<data.dir>/secret.key`"), nil),
             ("store.url", .derived("`sqlite:<data.dir>/towline.db`"), nil),
             ("objects.url", .derived("`file:<data.dir>/media`"), nil),
+            ("objects.access-key-id", .derived("`AWS_ACCESS_KEY_ID`, with `AWS_SESSION_TOKEN`"), nil),
+            ("objects.access-key-secret", .derived("`AWS_SECRET_ACCESS_KEY`"), nil),
+            ("objects.part-memory-bytes", "32 MiB", nil),
             ("roles", "api,pull,deliver,queue,console", nil),
             ("node.id", .derived("the host name and a random part"), nil),
             ("shutdown.timeout-seconds", "10", nil),
@@ -128,7 +131,7 @@ struct SettingsKeyTests {
     func secrets() {
         #expect(
             SettingsKey.table.filter(\.isSecret).map(\.name) == [
-                "admin.token", "net.proxy", "queue.remote-access-key-secret",
+                "admin.token", "objects.access-key-secret", "net.proxy", "queue.remote-access-key-secret",
             ])
     }
 
@@ -136,6 +139,7 @@ struct SettingsKeyTests {
     func everySettingCounts() throws {
         let base = [
             "api.tls-certificate": "a.pem", "api.tls-key": "a.key", "admin.token": "first", "data.dir": "/a",
+            "objects.access-key-id": "first", "objects.access-key-secret": "first",
             "queue.remote-endpoint": "http://first.test", "queue.remote-access-key-id": "first",
             "queue.remote-access-key-secret": "first",
         ]

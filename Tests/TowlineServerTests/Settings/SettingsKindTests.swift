@@ -129,7 +129,7 @@ struct SettingsKindTests {
                 "mysql:x", "SQLITE:a.db",
             ]
         ),
-        (.objectsURL, ["", "media", "file:", "file://host/media", "s3://bucket/prefix"]),
+        (.objectsURL, ["", "media", "file:", "file://host/media", "s3://b", "s3://bucket?size=1"]),
         (
             .proxy,
             [

@@ -169,9 +169,14 @@ struct SettingsLoaderTests {
                     + "not \"postgres://…@db/towline\" (set by --store-url)"
             ),
             (
-                ["objects.url": "s3://bucket"], [:],
-                "objects.url takes file:PATH, the only kind of object store there is, "
-                    + "not \"s3://bucket\" (set by --objects-url)"
+                ["objects.url": "s4://bucket"], [:],
+                "objects.url takes file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=REGION&path-style=true, "
+                    + "not \"s4://bucket\" (set by --objects-url)"
+            ),
+            (
+                ["objects.url": "s3://bucket?regoin=eu-1"], [:],
+                "objects.url: there is no key 'regoin'; there are endpoint, region, path-style, sse, sse-kms-key-id, "
+                    + "storage-class, checksum (set by --objects-url)"
             ),
             (
                 ["delivery.policy": "never"], [:],
@@ -192,6 +197,25 @@ struct SettingsLoaderTests {
         #expect(error?.code == .wrongValue)
         #expect(error?.description == description)
         #expect(error?.key.map { description.hasPrefix($0) } == true)
+    }
+
+    @Test("take a bucket's key from the settings as a whole, or from the variables that the tools of S3 share")
+    func bucketKey() throws {
+        let shared = ["AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": "c"]
+        let key = SettingsLoader.Host.current(shared).objectsKey
+        #expect(key == .init(id: "a", secret: .init("b"), sessionToken: .init("c")))
+        #expect(SettingsLoader.Host.current(["AWS_ACCESS_KEY_ID": "a"]).objectsKey == nil)
+        var host = SettingsLoader.Host(name: "box", temporaryFolder: "/tmp", random: { "0" })
+        host.objectsKey = key
+        let url = ["objects.url": "s3://bucket/in"]
+        let loader = SettingsLoader(mode: .serve, environment: [:], host: host)
+        #expect(try loader.load(flags: url).objectsKey == key)
+        let own = ["objects.access-key-id": "d", "objects.access-key-secret": "e"]
+        #expect(try loader.load(flags: url.merging(own) { $1 }).objectsKey == .init(id: "d", secret: .init("e")))
+        let half = settingsError { _ = try loader.load(flags: ["objects.access-key-id": "d"]) }
+        #expect(half?.key == "objects.access-key-secret")
+        let none = settingsError { _ = try loadSettings(flags: url) }
+        #expect(none?.code == .conflict && none?.description.contains("AWS_ACCESS_KEY_ID") == true)
     }
 
     @Test("do not show more of a wrong value than helps")
