@@ -111,6 +111,8 @@ public struct UploadMetadata: Sendable, Hashable {
     public var fileExtension: String?
     /// A media id of the caller's own: 6 to 64 letters, digits, `-` and `_`.
     public var referenceID: String?
+    /// What Towline alone understands; the vendor's service passes over it.
+    public var towline = TowlineSourceOptions()
 
     /// Makes metadata; what is not given is not sent.
     public init(
@@ -137,12 +139,41 @@ public struct UploadUserData: Sendable, Hashable {
     public var callbackURL: String?
     /// Any text of at most 512 bytes; events hand it back as `Extend`.
     public var extend: String?
+    /// Towline's own: 1, the most urgent, to 16; 8 without it.
+    public var priority: Int?
+    /// Towline's own: how long the jobs may wait for their turn; 0 for ever, nil for the server's setting.
+    public var expireSeconds: Int?
 
     /// Makes user data; what is not given is not sent.
-    public init(callbackURL: String? = nil, extend: String? = nil) {
+    public init(
+        callbackURL: String? = nil, extend: String? = nil, priority: Int? = nil, expireSeconds: Int? = nil
+    ) {
         self.callbackURL = callbackURL
         self.extend = extend
+        self.priority = priority
+        self.expireSeconds = expireSeconds
     }
+}
+
+/// How Towline fetches one source and what it must be (docs/compatibility.md).
+public struct TowlineSourceOptions: Sendable, Hashable {
+    /// Up to eight further URLs of the same file, tried in order when those before them fail.
+    public var mirrors: [String] = []
+    /// Header fields for the source's own origin, by name; secrets.
+    public var headers: [String: String] = [:]
+    /// `USER:PASSWORD` for HTTP Basic at the source's own origin; a secret.
+    public var login: String?
+    /// The exact size in bytes.
+    public var size: Int64?
+    /// The CRC-64 as OSS shows it.
+    public var crc64: UInt64?
+    /// 64 hexadecimal digits.
+    public var sha256: String?
+    /// 32 hexadecimal digits.
+    public var md5: String?
+
+    /// No options.
+    public init() {}
 }
 
 /// An element of `UploadMetadatas`: numbers are sent as text, as the vendor's documents have it.
@@ -162,6 +193,13 @@ private struct MetadataEntry: Encodable {
         case workflowID = "WorkflowId"
         case fileExtension = "FileExtension"
         case referenceID = "ReferenceId"
+        case mirrors = "TowlineMirrors"
+        case headers = "TowlineHeaders"
+        case login = "TowlineLogin"
+        case size = "TowlineSize"
+        case crc64 = "TowlineCrc64"
+        case sha256 = "TowlineSha256"
+        case md5 = "TowlineMd5"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -177,6 +215,14 @@ private struct MetadataEntry: Encodable {
         try container.encodeIfPresent(metadata.workflowID, forKey: .workflowID)
         try container.encodeIfPresent(metadata.fileExtension, forKey: .fileExtension)
         try container.encodeIfPresent(metadata.referenceID, forKey: .referenceID)
+        let own = metadata.towline
+        if !own.mirrors.isEmpty { try container.encode(own.mirrors, forKey: .mirrors) }
+        if !own.headers.isEmpty { try container.encode(own.headers, forKey: .headers) }
+        try container.encodeIfPresent(own.login, forKey: .login)
+        try container.encodeIfPresent(own.size.map { String($0) }, forKey: .size)
+        try container.encodeIfPresent(own.crc64.map { String($0) }, forKey: .crc64)
+        try container.encodeIfPresent(own.sha256, forKey: .sha256)
+        try container.encodeIfPresent(own.md5, forKey: .md5)
     }
 }
 
@@ -194,14 +240,20 @@ private struct UserDataObject: Encodable {
 
     let callback: Callback?
     let extend: String?
+    let priority: Int?
+    let expireSeconds: Int?
 
     enum CodingKeys: String, CodingKey {
         case callback = "MessageCallback"
         case extend = "Extend"
+        case priority = "TowlinePriority"
+        case expireSeconds = "TowlineExpireSeconds"
     }
 
     init(_ userData: UploadUserData) {
         callback = userData.callbackURL.map { Callback(url: $0) }
         extend = userData.extend
+        priority = userData.priority
+        expireSeconds = userData.expireSeconds
     }
 }

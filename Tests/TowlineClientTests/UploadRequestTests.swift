@@ -55,6 +55,25 @@ struct UploadRequestTests {
         #expect(try value("UserData", of: request) == #"{"Extend":"only"}"#)
     }
 
+    @Test("Towline's own options are keys of their own")
+    func ownOptions() throws {
+        var metadata = UploadMetadata()
+        metadata.towline.mirrors = ["http://b/1"]
+        metadata.towline.headers = ["X-Token": "t"]
+        metadata.towline.login = "u:p"
+        metadata.towline.size = 5
+        metadata.towline.crc64 = .max
+        let request = UploadMediaByURLRequest(
+            sources: [UploadSource(url: "http://a/1", metadata: metadata)],
+            userData: UploadUserData(priority: 1, expireSeconds: 60))
+        #expect(
+            try value("UploadMetadatas", of: request)
+                == #"[{"SourceURL":"http%3A%2F%2Fa%2F1","TowlineCrc64":"18446744073709551615","#
+                + #""TowlineHeaders":{"X-Token":"t"},"TowlineLogin":"u:p","TowlineMirrors":["http://b/1"],"#
+                + #""TowlineSize":"5"}]"#)
+        #expect(try value("UserData", of: request) == #"{"TowlineExpireSeconds":60,"TowlinePriority":1}"#)
+    }
+
     @Test("what is not given is not sent")
     func absent() throws {
         let request = UploadMediaByURLRequest(sources: [UploadSource(url: "http://a/1.mp4")])

@@ -35,6 +35,42 @@ struct PullPlanTests {
         #expect(requests.first?.sessionID == "s")
     }
 
+    @Test("what Towline alone understands becomes its own keys")
+    func ownOptions() {
+        var plan = plan(["http://a/1"])
+        plan.mirrors = ["http://b/1"]
+        plan.headers = ["X-Token: a: b", "Accept:text/plain"]
+        plan.sha256 = "ab"
+        plan.priority = 2
+        plan.expireSeconds = 0
+        let request = plan.requests.first
+        let own = request?.sources.first?.metadata?.towline
+        #expect(own?.mirrors == ["http://b/1"])
+        #expect(own?.headers == ["X-Token": "a: b", "Accept": "text/plain"])
+        #expect(own?.sha256 == "ab")
+        #expect(request?.userData == UploadUserData(priority: 2, expireSeconds: 0))
+    }
+
+    @Test("options that cannot be are wrong usage that names them and shows no secret")
+    func wrongOptions() {
+        func message(_ urls: [String], _ change: (inout PullPlan) -> Void) -> String {
+            var plan = plan(urls)
+            change(&plan)
+            let failure = #expect(throws: CommandFailure.self) { try plan.check() }
+            return failure?.message ?? ""
+        }
+        let one = ["http://a/1.mp4"]
+        #expect(message(one) { $0.mirrors = ["ftp://b/"] }.hasPrefix("--mirror 'ftp://b/' is not a URL to pull: "))
+        #expect(message(one + one) { $0.mirrors = one }.hasPrefix("--mirror and --sha256 go with one URL"))
+        #expect(message(one + one) { $0.sha256 = "ab" }.hasPrefix("--mirror and --sha256 go with one URL"))
+        for header in ["secret", ": secret", "X-Token:", "X-Token: "] {
+            let text = message(one) { $0.headers = [header] }
+            #expect(text.hasPrefix("--header takes a name and a value") && !text.contains("secret"))
+        }
+        for priority in [0, 17] { #expect(message(one) { $0.priority = priority }.hasPrefix("--priority takes")) }
+        #expect(message(one) { $0.expireSeconds = -1 }.hasPrefix("--expire-seconds takes"))
+    }
+
     @Test(
         "what cannot be pulled is wrong usage that names the argument",
         arguments: [

@@ -25,6 +25,8 @@ package struct PullCommand: AsyncParsableCommand {
               towline pull https://media.example.com/lesson-01.mp4
               towline pull --title "Lesson 1" https://media.example.com/lesson-01.mp4
               towline pull --callback https://hook.example.com https://example.com/a.mp4
+              towline pull --mirror https://b.example/a.mp4 https://a.example/a.mp4
+              towline pull --header "Authorization: Bearer TOKEN" --priority 1 https://a.example/a.mp4
               towline pull --no-wait --json http://a.example/1.mp4 http://a.example/2.mp4
             """
     )
@@ -50,6 +52,33 @@ package struct PullCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Such as mp4, for URLs whose path has no extension.", valueName: "extension"))
     var fileExtension: String?
 
+    @Option(
+        name: .customLong("mirror"),
+        help: ArgumentHelp(
+            "A further URL of the same file, tried when those before it fail; up to eight, with one URL.",
+            valueName: "url"))
+    var mirrors: [String] = []
+
+    @Option(
+        name: .customLong("header"),
+        help: ArgumentHelp(
+            "A header field for the URL's own origin, as 'Name: value'; stored encrypted. May stand several times.",
+            valueName: "field"))
+    var headers: [String] = []
+
+    @Option(
+        help: ArgumentHelp("What the file's SHA-256 must be, with one URL; another file is refused.", valueName: "hex"))
+    var sha256: String?
+
+    @Option(help: ArgumentHelp("1, the most urgent, to 16. (default: 8)", valueName: "number"))
+    var priority: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long the jobs may wait for their turn; 0 for ever. (default: the server's setting)",
+            valueName: "seconds"))
+    var expireSeconds: Int?
+
     @Option(help: ArgumentHelp("The application. (default: app-1000000)", valueName: "id"))
     var appID: String?
 
@@ -65,9 +94,14 @@ package struct PullCommand: AsyncParsableCommand {
     package init() {}
 
     package func run() async throws {
-        let plan = PullPlan(
+        var plan = PullPlan(
             urls: urls, title: title, callback: callback, extend: extend, fileExtension: fileExtension, appID: appID,
             sessionID: sessionID)
+        plan.mirrors = mirrors
+        plan.headers = headers
+        plan.sha256 = sha256
+        plan.priority = priority
+        plan.expireSeconds = expireSeconds
         let run = PullRun(
             plan: plan, isWaiting: wait, isJSON: json, client: try server.vodClient(),
             admin: try server.adminClient(), console: .standard)

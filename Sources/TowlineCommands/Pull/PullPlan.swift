@@ -11,6 +11,13 @@ struct PullPlan: Sendable {
     let fileExtension: String?
     let appID: String?
     let sessionID: String?
+    /// Further URLs of the one file.
+    var mirrors: [String] = []
+    /// Fields as `Name: value`.
+    var headers: [String] = []
+    var sha256: String?
+    var priority: Int?
+    var expireSeconds: Int?
 
     /// Checks what can be judged without a server.
     ///
@@ -31,6 +38,15 @@ struct PullPlan: Sendable {
                     .usage, "--callback '\(callback)' is not a URL to call: \(Self.clause(error.reason))")
             }
         }
+        for mirror in mirrors {
+            do throws(HTTPURLError) {
+                _ = try HTTPURL(parsing: mirror)
+            } catch {
+                throw CommandFailure(
+                    .usage, "--mirror '\(mirror)' is not a URL to pull: \(Self.clause(error.reason))")
+            }
+        }
+        try checkOptions()
         guard sessionID == nil || urls.count <= UploadMediaByURLRequest.sourceLimit else {
             throw CommandFailure(
                 .usage,
@@ -39,12 +55,41 @@ struct PullPlan: Sendable {
         }
     }
 
+    private func checkOptions() throws(CommandFailure) {
+        if urls.count > 1, !mirrors.isEmpty || sha256 != nil {
+            throw CommandFailure(.usage, "--mirror and --sha256 go with one URL, since they are about one file")
+        }
+        guard headers.allSatisfy({ Self.field($0) != nil }) else {
+            throw CommandFailure(.usage, "--header takes a name and a value, such as 'X-Token: abc'")
+        }
+        if let priority, !(1...16).contains(priority) {
+            throw CommandFailure(.usage, "--priority takes a whole number from 1 to 16")
+        }
+        if let expireSeconds, !(0...2_592_000).contains(expireSeconds) {
+            throw CommandFailure(.usage, "--expire-seconds takes a whole number from 0 to 2592000")
+        }
+    }
+
+    private static func field(_ text: String) -> (name: String, value: String)? {
+        guard let colon = text.firstIndex(of: ":"), colon > text.startIndex else { return nil }
+        let value = text[text.index(after: colon)...].drop { $0 == " " }
+        return value.isEmpty ? nil : (String(text[..<colon]), String(value))
+    }
+
+    private var metadata: UploadMetadata? {
+        var metadata = UploadMetadata(title: title, fileExtension: fileExtension)
+        metadata.towline.mirrors = mirrors
+        metadata.towline.sha256 = sha256
+        for (name, value) in headers.compactMap(Self.field) { metadata.towline.headers[name] = value }
+        return metadata == UploadMetadata() ? nil : metadata
+    }
+
     /// The calls, each with at most 20 sources.
     var requests: [UploadMediaByURLRequest] {
-        let userData =
-            callback == nil && extend == nil ? nil : UploadUserData(callbackURL: callback, extend: extend)
-        let metadata =
-            title == nil && fileExtension == nil ? nil : UploadMetadata(title: title, fileExtension: fileExtension)
+        let asked = UploadUserData(
+            callbackURL: callback, extend: extend, priority: priority, expireSeconds: expireSeconds)
+        let userData = asked == UploadUserData() ? nil : asked
+        let metadata = metadata
         return stride(from: 0, to: urls.count, by: UploadMediaByURLRequest.sourceLimit).map { first in
             let part = urls[first..<min(first + UploadMediaByURLRequest.sourceLimit, urls.count)]
             return UploadMediaByURLRequest(
