@@ -204,7 +204,8 @@ extension OriginTable {
 
     private static func secured(
         _ name: String, _ leaf: TestLeaf, _ outcome: OriginCase.Outcome, says: String = "", requests: Int,
-        attempts: Int = 1, host: String = "origin.test", steps: [OriginCase.Step] = whole
+        attempts: Int = 1, host: String = "origin.test", steps: [OriginCase.Step] = whole,
+        _ change: (inout OriginCase) -> Void = { _ in }
     ) -> OriginCase {
         OriginCase(
             name, outcome, requests: requests...requests, attempts: attempts...attempts, steps: { _ in steps }
@@ -213,6 +214,7 @@ extension OriginTable {
             $0.message = says
             $0.url = { "https://\(host):\($0)/a.mp4" }
             $0.names = ["origin.test": [["127.0.0.1"]]]
+            change(&$0)
         }
     }
 
@@ -237,6 +239,21 @@ extension OriginTable {
         secured(
             "frames of HTTP/2 unasked", .good, .failed(.urlInvalid), says: "not valid HTTP/1.1", requests: 1,
             steps: [.expectHead, .send("\0\0\u{12}\u{4}\0\0\0\0\0\0\u{3}\0\0\0\u{64}"), .stall]),
+        secured(
+            "HTTP/1.1 where HTTP/2 was agreed on", .offering(["h2"]), .failed(.sourceUnavailable), requests: 0,
+            attempts: 2, steps: [.send(OriginText.whole()), .stall]),
+        secured(
+            "rubbish where HTTP/2 was agreed on", .offering(["h2"]), .failed(.sourceUnavailable), requests: 0,
+            attempts: 2, steps: [.sendBytes([UInt8](repeating: 0xff, count: 4_096)), .stall]),
+        secured(
+            "silence where HTTP/2 was agreed on", .offering(["h2"]), .failed(.sourceTimeout), requests: 0, attempts: 2,
+            steps: [.stall]
+        ) {
+            $0.limits = {
+                $0.firstByteTimeout = .milliseconds(300)
+                $0.connectTimeout = .milliseconds(300)
+            }
+        },
         secured("no length, and a farewell", .good, stored, requests: 1, steps: untilTheEnd),
         secured(
             "no length, and no farewell", .withoutFarewell, .failed(.sourceTruncated), requests: 2, attempts: 2,

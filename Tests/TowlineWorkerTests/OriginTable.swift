@@ -7,6 +7,7 @@ import TowlineWorker
 enum OriginTable {
     static let themes = [
         lengths, chunks, heads, encodings, floods, times, breaks, ranges, statuses, redirects, addresses, tls,
+        retryAfter,
     ]
 
     // MARK: Statuses

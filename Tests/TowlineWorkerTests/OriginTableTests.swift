@@ -39,6 +39,9 @@ struct OriginTableTests {
     @Test("each behaviour has its outcome: TLS", .serialized, arguments: OriginTable.tls)
     func tls(_ test: OriginCase) async throws { try await run(test) }
 
+    @Test("each behaviour has its outcome: Retry-After", .serialized, arguments: OriginTable.retryAfter)
+    func retryAfter(_ test: OriginCase) async throws { try await run(test) }
+
     private func run(_ test: OriginCase) async throws {
         let bench = try await OriginBench(test)
         do {
