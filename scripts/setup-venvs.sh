@@ -43,6 +43,7 @@ if [ "$bench" = yes ]; then
     need curl curl
     need aria2c aria2
     need hey hey
+    need nginx nginx-light
     need ffmpeg ffmpeg
     need redis-server redis-server
     need redis-benchmark redis-tools
