@@ -7,6 +7,8 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -42,6 +44,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -67,7 +70,9 @@ let package = Package(
         ),
         .target(
             name: "TowlineOutbound",
-            dependencies: ["TowlineCore", logging, nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS]
+            dependencies: [
+                "TowlineCore", logging, nioCore, nioPosix, nioHPACK, nioHTTP1, nioHTTP2, nioSSL, nioTLS,
+            ]
         ),
 
         // What stands behind the seams.
@@ -164,7 +169,8 @@ let package = Package(
         .testTarget(
             name: "TowlineOutboundTests",
             dependencies: [
-                "TowlineCore", "TowlineOutbound", "TowlineTesting", logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+                "TowlineCore", "TowlineOutbound", "TowlineTesting", logging, nioCore, nioHPACK, nioHTTP1, nioHTTP2,
+                nioPosix, nioSSL,
             ]
         ),
         .testTarget(

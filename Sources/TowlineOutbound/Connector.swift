@@ -23,7 +23,7 @@ struct Connector: Sendable {
     /// - Returns: The connection, ready for its first exchange.
     /// - Throws: ``OutboundError`` with code `connectFailed`, `connectTimeout`, `tlsFailed`, `proxyFailed` or `cancelled`.
     func connect(_ route: ConnectRoute, within limit: TimeAmount) async throws(OutboundError) -> HTTP1Connection {
-        let tlsContext = route.key.scheme == .https ? try await tls.context() : nil
+        let tlsContext = route.key.scheme == .https ? try await tls.context(offering: route.applicationProtocol) : nil
         let socketAddress = try Self.socketAddress(route.peer.address, port: route.peer.port)
         // A caller that runs on an event loop keeps its connections there.
         let eventLoop = group.any()
@@ -71,6 +71,12 @@ struct Connector: Sendable {
                     }
                     if let tlsContext {
                         try pipeline.addHandler(NIOSSLClientHandler(context: tlsContext, serverHostname: serverName))
+                    }
+                    if tlsContext != nil, route.applicationProtocol == .http2 {
+                        try pipeline.addHandler(HTTP2ConnectionHandler.frameHandler(limits: headLimits, budget: budget))
+                        try pipeline.addHandler(
+                            HTTP2ConnectionHandler(route: route, pool: pool, budget: budget, attempt: attempt))
+                        return
                     }
                     try pipeline.addHandler(
                         HTTP1ConnectionHandler(route: route, pool: pool, budget: budget, attempt: attempt)

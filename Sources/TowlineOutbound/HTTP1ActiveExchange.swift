@@ -22,6 +22,7 @@ final class HTTP1ActiveExchange {
     private var holdsBudget = false
     private let start: NIODeadline
     private var firstByteTime: TimeAmount?
+    private var isHTTP2 = false
     /// When the request moved on, or bytes of the body came.
     var lastActivity: NIODeadline
     /// Whether parts of the request are not written yet.
@@ -50,7 +51,10 @@ final class HTTP1ActiveExchange {
     /// Reads bytes and hands over what they hold.
     func receive(_ bytes: ByteBuffer, budget: ReadBudget) -> Progress {
         parser.append(bytes)
-        if firstByteTime == nil { firstByteTime = .now() - start }
+        if firstByteTime == nil {
+            firstByteTime = .now() - start
+            isHTTP2 = Self.beginsHTTP2(bytes)
+        }
         var chunks: [ByteBuffer] = []
         do throws(HTTP1ParseError) {
             while let event = try parser.next() {
@@ -65,7 +69,9 @@ final class HTTP1ActiveExchange {
             }
         } catch {
             if !chunks.isEmpty { exchange.receive(chunks) }
-            return .failed(OutboundFailure.whileParsing(error, hasHead: hasHead))
+            var failure = OutboundFailure.whileParsing(error, hasHead: hasHead)
+            failure.mayWantHTTP2 = isHTTP2 && !hasHead
+            return .failed(failure)
         }
         if !chunks.isEmpty {
             // Only the body counts: sizes of chunks and trailers could come in drops for days.
@@ -105,6 +111,12 @@ final class HTTP1ActiveExchange {
         }
         if let deadline, deadline < limit.deadline { return (deadline, .total) }
         return limit
+    }
+
+    /// Whether a peer begins with a frame of SETTINGS (RFC 9113 section 3.4), which is no HTTP/1.1.
+    private static func beginsHTTP2(_ bytes: ByteBuffer) -> Bool {
+        guard let head = bytes.getBytes(at: bytes.readerIndex, length: 9) else { return false }
+        return head[0] == 0 && head[3] == 4 && head[2] % 6 == 0 && head[4...].allSatisfy { $0 == 0 }
     }
 
     private func begin(_ head: HTTP1ResponseHead, budget: ReadBudget) {

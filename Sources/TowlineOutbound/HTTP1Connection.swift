@@ -42,9 +42,11 @@ final class HTTP1Connection: Sendable {
     let key: Key
     let channel: any Channel
     let facts: Facts
-    private let handler: NIOLoopBound<HTTP1ConnectionHandler>
+    /// Whether it speaks HTTP/2; HTTP/1.1 otherwise.
+    var isHTTP2: Bool { facts.applicationProtocol == ApplicationProtocol.http2.rawValue }
+    private let handler: NIOLoopBound<any ExchangeCarrier>
 
-    init(key: Key, channel: any Channel, facts: Facts, handler: NIOLoopBound<HTTP1ConnectionHandler>) {
+    init(key: Key, channel: any Channel, facts: Facts, handler: NIOLoopBound<any ExchangeCarrier>) {
         self.key = key
         self.channel = channel
         self.facts = facts
@@ -89,6 +91,8 @@ struct HTTP1Call: Sendable {
     var head: ByteBuffer
     /// The pieces of a body that is not behind the head, none of them empty.
     var body: [ByteBuffer] = []
+    /// The request for a connection that speaks HTTP/2.
+    var http2: HTTP2Request?
     var isHeadRequest: Bool
     var limits: HTTP1ResponseParser.Limits
     var firstByteTimeout: TimeAmount

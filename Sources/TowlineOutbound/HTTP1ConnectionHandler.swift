@@ -6,7 +6,7 @@ import TowlineCore
 /// Carries exchanges over one channel, one after the other; last in the pipeline.
 ///
 /// Confined to the channel's event loop.
-final class HTTP1ConnectionHandler: ChannelDuplexHandler {
+final class HTTP1ConnectionHandler: ChannelDuplexHandler, ExchangeCarrier {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

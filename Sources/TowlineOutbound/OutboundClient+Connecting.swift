@@ -38,27 +38,64 @@ extension OutboundClient {
         throw failure
     }
 
-    /// Connects to one address, directly or through the first address of the proxy that can be connected.
+    /// Connects to one address, over TLS offering HTTP/1.1, and HTTP/2 where that is all that the origin offers.
     private func connect(
         _ key: HTTP1Connection.Key, deadline: NIODeadline?
     ) async throws(OutboundError) -> HTTP1Connection {
+        // Two handshakes have the time of one.
+        let limit = NIODeadline.now() + TimeAmount(configuration.connectTimeout)
+        let deadline = min(deadline ?? limit, limit)
+        if key.scheme == .https, http2Origins.contains(key) {
+            do throws(OutboundError) {
+                return try await connect(key, offering: .http2, deadline: deadline)
+            } catch {
+                guard error.isProtocolRefused, !Task.isCancelled else { throw error }
+                http2Origins.forget(key)
+            }
+        }
+        let refusal: OutboundError
+        do throws(OutboundError) {
+            return try await connect(key, offering: .http1, deadline: deadline)
+        } catch {
+            guard error.mayWantHTTP2, key.scheme == .https, !Task.isCancelled else { throw error }
+            refusal = error
+        }
+        do throws(OutboundError) {
+            let connection = try await connect(key, offering: .http2, deadline: deadline)
+            http2Origins.remember(key)
+            return connection
+        } catch {
+            throw refusal.isProtocolRefused ? error : refusal
+        }
+    }
+
+    /// Connects to one address, directly or through the first address of the proxy that can be connected.
+    private func connect(
+        _ key: HTTP1Connection.Key, offering applicationProtocol: ApplicationProtocol, deadline: NIODeadline
+    ) async throws(OutboundError) -> HTTP1Connection {
         guard key.isThroughProxy, let proxy = configuration.proxy else {
-            let limit = try remaining(until: deadline, atMost: configuration.connectTimeout)
-            return try await connector.connect(ConnectRoute(key: key), within: limit)
+            return try await connector.connect(
+                ConnectRoute(key: key, applicationProtocol: applicationProtocol), within: left(until: deadline))
         }
         let request = proxy.connectRequest(to: key.address, port: key.port, userAgent: configuration.userAgent)
         var failure = OutboundFailure.proxyUnresolved()
         for address in try await self.addresses(of: proxy, deadline: deadline).prefix(Self.maximumProxyAddresses) {
             let hop = ConnectRoute.Proxy(address: address, port: proxy.port, request: request)
             do throws(OutboundError) {
-                let limit = try remaining(until: deadline, atMost: configuration.connectTimeout)
-                return try await connector.connect(ConnectRoute(key: key, proxy: hop), within: limit)
+                return try await connector.connect(
+                    ConnectRoute(key: key, proxy: hop, applicationProtocol: applicationProtocol),
+                    within: left(until: deadline))
             } catch {
                 failure = error
                 guard error.isProxyUnreachable, !Task.isCancelled else { break }
             }
         }
         throw failure
+    }
+
+    /// What is left for connecting, never less than nothing: then the try fails as one that takes too long.
+    private func left(until deadline: NIODeadline) -> TimeAmount {
+        max(.nanoseconds(1), deadline - .now())
     }
 
     /// The addresses of the proxy; they are the operator's choice and not judged.

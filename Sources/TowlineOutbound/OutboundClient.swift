@@ -20,7 +20,7 @@ package protocol OutboundCaller: Sendable {
 ///
 /// For each call and each hop the name is looked up once, every answer is judged by the address policy, and the
 /// connection is made to an approved address itself; the name serves for the Host field, SNI and the certificate only.
-/// Connections are HTTP/1.1 and reused for the same origin and address. Make one client per policy.
+/// Connections are HTTP/1.1, or HTTP/2 where an origin offers nothing else, and are reused for the same origin and address. Make one client per policy.
 package final class OutboundClient: OutboundCaller {
     let configuration: OutboundConfiguration
     let policy: AddressPolicy
@@ -28,6 +28,7 @@ package final class OutboundClient: OutboundCaller {
     let logger: Logger
     let pool: ConnectionPool
     let connector: Connector
+    let http2Origins = HTTP2Origins()
 
     /// Makes a client.
     ///
@@ -113,7 +114,17 @@ package final class OutboundClient: OutboundCaller {
             if let response = try await onIdleConnection(request, call: call, trace: &trace) { return response }
             let connection = try await connect(
                 to: addresses, for: request.url, deadline: deadline, trace: &trace)
-            return try await run(request, call: call, on: connection, isReused: false, trace: &trace)
+            do throws(OutboundError) {
+                return try await run(request, call: call, on: connection, isReused: false, trace: &trace)
+            } catch {
+                guard error.mayWantHTTP2, connection.key.scheme == .https, !connection.isHTTP2, !Task.isCancelled
+                else { throw error }
+            }
+            // The origin speaks HTTP/2 without having been offered it, and has not understood the request.
+            http2Origins.remember(connection.key)
+            let second = try await connect(
+                to: [connection.key.address], for: request.url, deadline: deadline, trace: &trace)
+            return try await run(request, call: call, on: second, isReused: false, trace: &trace)
         } catch {
             var error = error
             error.host = error.host ?? request.url.hostName
@@ -153,6 +164,10 @@ package final class OutboundClient: OutboundCaller {
     ) async throws(OutboundError) -> OutboundResponse {
         trace.note(connection, isReused: isReused)
         let exchange = HTTP1Exchange(connection: connection)
+        var call = call
+        if connection.isHTTP2 {
+            call.http2 = try HTTP2RequestEncoder.encode(request, userAgent: configuration.userAgent)
+        }
         connection.start(exchange, call: call)
         do throws(OutboundError) {
             let head = try await exchange.head()

@@ -100,6 +100,10 @@ package struct OutboundError: Error, Sendable {
     var isBeforeResponse = false
     /// Whether nothing of the request was sent either.
     var isUnsent = false
+    /// Whether the peer refused the protocol that was offered over TLS.
+    var isProtocolRefused = false
+    /// Whether an origin that offers nothing but HTTP/2 may be the reason.
+    var mayWantHTTP2 = false
     /// Whether other addresses of the host would fail in the same way.
     var endsTries = false
     /// Whether the address of the proxy could not be connected, so that another one of it may be tried.

@@ -68,9 +68,10 @@ enum OutboundFailure {
 
     /// The channel ended before the connection was ready.
     static func closedWhileConnecting(isTLS: Bool) -> OutboundError {
-        isTLS
-            ? OutboundError(.tlsFailed, retryable: true, "The connection ended during the TLS handshake.")
-            : OutboundError(.connectFailed, retryable: true, "The connection ended at once.")
+        guard isTLS else { return OutboundError(.connectFailed, retryable: true, "The connection ended at once.") }
+        var error = OutboundError(.tlsFailed, retryable: true, "The connection ended during the TLS handshake.")
+        error.mayWantHTTP2 = true
+        return error
     }
 
     /// The times that can run out.
@@ -129,10 +130,15 @@ enum OutboundFailure {
             return OutboundError(.tlsFailed, retryable: true, "The TLS handshake failed.")
         }
         let isCut = cause == .sslError([.eofDuringHandshake]) || cause == .syscallError
+        let text = String(describing: cause)
+        // There is no other sign of this alert. It is for good: what may come of it is another try with HTTP/2.
+        if text.contains("NO_APPLICATION_PROTOCOL") { return protocolNotOffered() }
         // The text only makes the sentence better; what it decides about was decided above.
-        let isCertificate = String(describing: cause).contains("CERTIFICATE_VERIFY_FAILED")
+        let isCertificate = text.contains("CERTIFICATE_VERIFY_FAILED")
         let sentence = isCertificate ? "The certificate of the host is not trusted." : "The TLS handshake failed."
-        return OutboundError(.tlsFailed, retryable: isCut, sentence)
+        var failure = OutboundError(.tlsFailed, retryable: isCut, sentence)
+        failure.mayWantHTTP2 = isCut
+        return failure
     }
 
     private static func text(of error: IOError) -> String {

@@ -8,27 +8,31 @@ import Synchronization
 /// Reading the system's trust store takes milliseconds and memory, so it happens once and off the event loops.
 final class TLSContextProvider: Sendable {
     private let extraCAFile: String?
-    private let loading = Mutex<Task<NIOSSLContext, any Error>?>(nil)
+    private let loading = Mutex<[ApplicationProtocol: Task<NIOSSLContext, any Error>]>([:])
 
     init(extraCAFile: String?) {
         self.extraCAFile = extraCAFile
     }
 
-    /// The shared settings; a failed try to build them is made anew by the next call.
-    func context() async throws(OutboundError) -> NIOSSLContext {
+    /// The shared settings that offer one protocol; a failed try to build them is made anew by the next call.
+    func context(
+        offering applicationProtocol: ApplicationProtocol = .http1
+    ) async throws(OutboundError) -> NIOSSLContext {
         let task = loading.withLock { loading in
-            if let loading { return loading }
+            if let task = loading[applicationProtocol] { return task }
             let extraCAFile = extraCAFile
             let task = Task {
-                try await NIOThreadPool.singleton.runIfActive { try Self.makeContext(extraCAFile: extraCAFile) }
+                try await NIOThreadPool.singleton.runIfActive {
+                    try Self.makeContext(extraCAFile: extraCAFile, offering: applicationProtocol)
+                }
             }
-            loading = task
+            loading[applicationProtocol] = task
             return task
         }
         do {
             return try await task.value
         } catch {
-            loading.withLock { if $0 == task { $0 = nil } }
+            loading.withLock { if $0[applicationProtocol] == task { $0[applicationProtocol] = nil } }
             throw (error as? OutboundError)
                 ?? OutboundError(.tlsFailed, retryable: true, "The system's trusted certificates cannot be read.")
         }
@@ -49,10 +53,12 @@ final class TLSContextProvider: Sendable {
         return certificates
     }
 
-    private static func makeContext(extraCAFile: String?) throws -> NIOSSLContext {
+    private static func makeContext(
+        extraCAFile: String?, offering applicationProtocol: ApplicationProtocol
+    ) throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = ["http/1.1"]
+        configuration.applicationProtocols = [applicationProtocol.rawValue]
         configuration.shutdownTimeout = .seconds(1)
         if let extraCAFile {
             configuration.additionalTrustRoots = [.certificates(try certificates(inPEMFile: extraCAFile))]

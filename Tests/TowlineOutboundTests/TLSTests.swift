@@ -11,7 +11,8 @@ struct TLSTests {
     /// Prepares accepted channels for TLS with one of the test leaves.
     static func tls(
         _ leaf: String = TestCertificates.leaf,
-        maximum: TLSVersion? = nil
+        maximum: TLSVersion? = nil,
+        protocols: [String] = []
     ) throws -> ScriptedOrigin.ChannelSetUp {
         let certificate = try NIOSSLCertificate(bytes: Array(leaf.utf8), format: .pem)
         let key = try NIOSSLPrivateKey(bytes: Array(TestCertificates.key.utf8), format: .pem)
@@ -21,6 +22,7 @@ struct TLSTests {
         )
         configuration.minimumTLSVersion = .tlsv1
         configuration.maximumTLSVersion = maximum
+        configuration.applicationProtocols = protocols
         let context = try NIOSSLContext(configuration: configuration)
         return { channel in
             try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
@@ -95,6 +97,20 @@ struct TLSTests {
             }
         }
         #expect(origin.record.requests.isEmpty)
+        await origin.stop()
+    }
+
+    @Test("TLS 1.2 is good enough")
+    func oldEnough() async throws {
+        let origin = try await HTTPOrigin.start(setUp: Self.tls(maximum: .tlsv12)) { _ in .text("ok") }
+        try await Self.withAuthority { file in
+            try await withClient(names: names, change: { $0.extraCAFile = file }) { client in
+                let response = try await client.execute(
+                    OutboundRequest(url: url("https://origin.test:\(origin.port)/")))
+                #expect(response.connection.tlsVersion == "TLSv1.2")
+                #expect(try await response.text() == "ok")
+            }
+        }
         await origin.stop()
     }
 
