@@ -29,6 +29,7 @@ struct PartPlan: Sendable, Hashable {
     /// The size of a part; nil when there can be no more.
     ///
     /// - Parameter number: The part's number, from 1.
+    /// - Returns: Bytes.
     func size(of number: Int) -> Int? {
         guard (1...Self.mostParts).contains(number) else { return nil }
         return min(most, first << ((number - 1) / Self.step))

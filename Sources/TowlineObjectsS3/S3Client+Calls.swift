@@ -85,7 +85,7 @@ extension S3Client {
             S3Call(
                 method: .POST, key: key, query: [("uploads", "")], headers: storageHeaders,
                 doing: "beginning an upload in parts"))
-        let id = S3Documents.text("UploadId", in: answer.body, root: "InitiateMultipartUploadResult")
+        let id = S3Documents.text("UploadId", in: answer.body, root: "InitiateMultipartUpload")
         guard let id, !id.isEmpty else {
             throw S3Failure(.other, "beginning an upload in parts: the answer names no upload")
         }
@@ -116,7 +116,7 @@ extension S3Client {
                     ("x-amz-copy-source", source), ("x-amz-copy-source-if-match", object.tag),
                     ("x-amz-copy-source-range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)"),
                 ], doing: "copying part \(number)"))
-        guard let tag = S3Documents.text("ETag", in: answer.body, root: "CopyPartResult") else {
+        guard let tag = S3Documents.text("ETag", in: answer.body, root: "Copy") else {
             throw S3Failure(.other, "copying part \(number): the answer has no ETag")
         }
         return S3Documents.Part(number: number, tag: tag, bytes: Int64(range.count))

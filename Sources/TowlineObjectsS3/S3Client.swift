@@ -24,6 +24,7 @@ package struct S3RetryRule: Sendable, Hashable {
     /// - Parameters:
     ///   - attempt: The try's number, from 1.
     ///   - random: From 0 up to 1.
+    /// - Returns: The wait.
     func wait(after attempt: Int, random: Double) -> Duration {
         min(longestWait, firstWait * (1 << min(attempt - 1, 20))) * random
     }
@@ -252,6 +253,8 @@ extension S3Location {
     /// - Parameters:
     ///   - key: The full key, or nil.
     ///   - query: Encoded.
+    /// - Returns: The URL in the style of the location.
+    /// - Throws: `HTTPURLError` when it would be too long.
     func url(of key: String?, query: String) throws(HTTPURLError) -> HTTPURL {
         let path = key.map { S3Encoding.encode($0, keepsSlashes: true) } ?? ""
         let base =

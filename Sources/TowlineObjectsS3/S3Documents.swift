@@ -1,6 +1,9 @@
 import MNSWire
 
-/// The XML of the calls that are made: read by the bounded reader of the queues, which refuses a DOCTYPE.
+/// The XML of the calls that are made.
+///
+/// Stores differ in the end of a root's name (`ListPartsResult`, `ListPartsResponse`), so that it is not looked at. Read
+/// by the bounded reader of the queues, which refuses a DOCTYPE.
 enum S3Documents {
     /// Most bytes of an answer that is read: a page of a thousand parts has a third of it.
     static let mostBytes = 2 << 20
@@ -61,13 +64,13 @@ enum S3Documents {
 
     /// The text of a child of the root, such as the id of a new upload.
     static func text(_ name: String, in bytes: [UInt8], root rootName: String) -> String? {
-        guard let root = root(bytes), root.isNamed(rootName) else { return nil }
+        guard let root = root(bytes), root.name.hasPrefix(rootName) else { return nil }
         return root.children.first { $0.isNamed(name) }?.text
     }
 
     /// A page of `ListParts`; nil for anything else.
     static func parts(_ bytes: [UInt8]) -> PartPage? {
-        guard let root = root(bytes), root.isNamed("ListPartsResult") else { return nil }
+        guard let root = root(bytes), root.name.hasPrefix("ListParts") else { return nil }
         var page = PartPage()
         var (isTruncated, next) = (false, Int?.none)
         for child in root.children {
@@ -89,7 +92,7 @@ enum S3Documents {
 
     /// A page of `ListMultipartUploads`; nil for anything else.
     static func uploads(_ bytes: [UInt8]) -> UploadPage? {
-        guard let root = root(bytes), root.isNamed("ListMultipartUploadsResult") else { return nil }
+        guard let root = root(bytes), root.name.hasPrefix("ListMultipartUploads") else { return nil }
         var page = UploadPage()
         var (isTruncated, key, id) = (false, String?.none, String?.none)
         for child in root.children {

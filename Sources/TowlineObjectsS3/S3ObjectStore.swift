@@ -90,6 +90,8 @@ package final class S3ObjectStore: ResumableObjectStore {
 // MARK: - Taking over
 
 extension S3ObjectStore {
+    /// Copies what is there, within the store.
+    ///
     /// A multipart upload cannot change its key, and its parts cannot be copied. So what is there becomes an object under
     /// the old key, and the store copies its bytes into an upload under the new one.
     package func takeOver(
