@@ -14,6 +14,7 @@ package protocol SharedSlotStore: Sendable {
     ///   - lease: Its lease.
     ///   - perOrigin: The limit.
     /// - Returns: How many were taken, 0 when there is no room or the lease does not hold.
+    /// - Throws: ``StoreError``; nothing was taken then, or it is given back with the lease.
     func takeExtraSlots(
         _ count: Int, origin: String, job: JobID, lease: LeaseToken, perOrigin: Int
     ) async throws -> Int

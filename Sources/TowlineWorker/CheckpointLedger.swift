@@ -97,9 +97,10 @@ extension TransferCheckpoint {
     /// The checkpoint of what a store says is durable; nil where that is nothing.
     ///
     /// - Parameter prefix: What is durable, or nil for everything.
+    /// - Returns: A checkpoint of that much, of the same version and URL.
     func limited(to prefix: StoredPrefix?) -> TransferCheckpoint? {
         guard let prefix else { return self }
         return prefix.bytes > 0
-            ? TransferCheckpoint(version: version, bytes: prefix.bytes, crc64: prefix.crc64) : nil
+            ? TransferCheckpoint(version: version, bytes: prefix.bytes, crc64: prefix.crc64, source: source) : nil
     }
 }
