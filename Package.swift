@@ -87,6 +87,11 @@ let package = Package(
             name: "TowlineStoreSQLite",
             dependencies: ["TowlineStore", "TowlineCore", "TowlineQueue", grdb, grdbSQLite, logging]
         ),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(
+            name: "TowlineStorePostgres",
+            dependencies: ["CLibPQ", "TowlineStore", "TowlineCore", "TowlineQueue", crypto, logging]
+        ),
 
         // Engines.
         .target(
@@ -177,6 +182,12 @@ let package = Package(
             name: "TowlineStoreSQLiteTests",
             dependencies: [
                 "TowlineCore", "TowlineQueue", "TowlineStore", "TowlineStoreSQLite", "TowlineTesting", grdb, logging,
+            ]
+        ),
+        .testTarget(
+            name: "TowlineStorePostgresTests",
+            dependencies: [
+                "TowlineCore", "TowlineQueue", "TowlineStore", "TowlineStorePostgres", "TowlineTesting", logging,
             ]
         ),
         .testTarget(

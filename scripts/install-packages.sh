@@ -4,6 +4,8 @@ set -eu
 
 missing=""
 [ -e /usr/include/sqlite3.h ] || missing="$missing libsqlite3-dev"
+[ -e /usr/include/postgresql/libpq-fe.h ] || missing="$missing libpq-dev"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 command -v python3 >/dev/null 2>&1 || missing="$missing python3"
 command -v git >/dev/null 2>&1 || missing="$missing git"
 command -v ld >/dev/null 2>&1 || missing="$missing binutils"

@@ -79,11 +79,11 @@ extension SQLiteStore {
             guard let (job, seq) = found else { return nil }
             return JobDetail(
                 job: job,
-                attempts: try connection.all(JobSQL.attempts, .integer(seq)) { try JobSQL.attempt($0) },
+                attempts: try connection.all(JobSQL.attempts, .integer(seq)) { try JobRows.attempt($0) },
                 events: try connection.all(JobSQL.events, .id(id)) { try DeliveryRows.event($0) },
                 deliveries: try connection.all(JobSQL.deliveries, .id(id)) { try DeliveryRows.delivery($0) },
-                checkpoint: try connection.first(CheckpointSQL.find, .integer(seq)) { CheckpointSQL.checkpoint($0) },
-                digests: try connection.first(JobSQL.digests, .id(job.media)) { JobSQL.digests($0) } ?? nil)
+                checkpoint: try connection.first(CheckpointSQL.find, .integer(seq)) { JobRows.checkpoint($0) },
+                digests: try connection.first(JobSQL.digests, .id(job.media)) { JobRows.digests($0) } ?? nil)
         }
     }
 
@@ -118,11 +118,7 @@ enum JobSQL {
         """)
     static let counters = SQL("SELECT value FROM counters ORDER BY id")
     static let attempts = SQL(
-        """
-        SELECT run, number, node, started_at, duration_us, address, http_status, bytes_received, redirects,
-          failure_code, failure_message, recording
-        FROM job_attempts WHERE job = ? ORDER BY run, number
-        """)
+        "SELECT \(JobRows.attemptColumns) FROM job_attempts WHERE job = ? ORDER BY run, number")
     static let events = SQL("SELECT \(DeliveryRows.eventColumns) FROM events e WHERE e.job = ? ORDER BY e.seq")
     static let deliveries = SQL(
         """
@@ -130,30 +126,5 @@ enum JobSQL {
         WHERE e.job = ? ORDER BY e.seq, d.id
         """)
 
-    static let digests = SQL("SELECT crc64, sha256, md5 FROM media WHERE id = ?")
-
-    /// Reads a row of ``digests``; nil for media of earlier versions.
-    static func digests(_ row: borrowing SQLRow) -> ContentDigests? {
-        row.optionalInteger(0).map {
-            ContentDigests(crc64: UInt64(bitPattern: $0), sha256: row.optionalText(1), md5: row.optionalText(2))
-        }
-    }
-
-    /// Reads a row of ``attempts``.
-    static func attempt(_ row: borrowing SQLRow) throws -> JobAttempt {
-        var record = JobAttemptRecord()
-        record.duration = .microseconds(row.integer(4))
-        record.address = row.optionalText(5)
-        record.httpStatus = row.optionalInt(6)
-        record.bytesReceived = row.integer(7)
-        if let text = row.optionalText(8), let redirects = try? JSONParser.parse(text) {
-            record.redirects = redirects.elements?.compactMap(\.string) ?? []
-        }
-        record.failure = JobRows.failure(code: row.optionalText(9), message: row.optionalText(10))
-        if let text = row.optionalText(11), let recording = try? JSONParser.parse(text) {
-            record.recording = AttemptRecording(json: recording)
-        }
-        return JobAttempt(
-            run: row.int(0), number: row.int(1), node: NodeID(row.text(2)), startedAt: row.time(3), record: record)
-    }
+    static let digests = SQL("SELECT \(JobRows.digestColumns) FROM media WHERE id = ?")
 }

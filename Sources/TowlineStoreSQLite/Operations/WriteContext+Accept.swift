@@ -19,10 +19,7 @@ extension WriteContext {
 
     private func insertJob(_ request: PullRequest, account: AccountID, app: AppID) throws -> Job {
         let lane = try pullLane(account: account, origin: request.origin)
-        let job = Job(
-            id: newID(), account: account, app: app, media: newID(), request: request, run: 1, state: .pending,
-            phase: .starting, attempts: 0, failure: nil, bytesReceived: 0, bytesTotal: nil, objectKey: nil,
-            createdAt: now, runStartedAt: now, endedAt: nil)
+        let job = Job(id: newID(), account: account, app: app, media: newID(), request: request, acceptedAt: now)
         let callback = request.callback?.text
         try connection.run(
             AcceptSQL.insertJob, .id(job.id), .text(account.description), .text(app.description), .id(job.media),
@@ -31,14 +28,9 @@ extension WriteContext {
             request.displayURL == request.sourceURL ? .null : .text(request.displayURL),
             .text(request.metadata.title), .text(request.metadata.fileExtension),
             .text(JobRows.rest(of: request.metadata)), .text(request.userData), .text(request.extend),
-            .text(callback), .time(now), try sealed(request.headers, of: job.id))
+            .text(callback), .time(now), .blob(try JobRows.sealed(request.headers, of: job.id, with: secretBox)))
         try insertRun(1, of: connection.lastInsertedRow, lane: lane.id, request: request)
         return job
-    }
-
-    private func sealed(_ headers: [SourceHeader], of job: JobID) throws -> SQLValue {
-        guard let text = SourceHeader.text(of: headers) else { return .null }
-        return .blob(try secretBox.seal(text, for: AcceptSQL.headersPurpose(job)))
     }
 
     /// Adds a run that is claimable at once.
@@ -66,7 +58,4 @@ enum AcceptSQL {
         INSERT INTO runs (job, run, lane_id, priority, state, waiting, due, started_at, expires_at)
         VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?5, ?6)
         """)
-
-    /// What a job's header fields are sealed for.
-    static func headersPurpose(_ job: JobID) -> String { "source-headers:\(job)" }
 }

@@ -1,33 +1,15 @@
 import TowlineCore
 import TowlineStore
 
-/// How callback configurations are read and sealed.
-enum CallbackRows {
-    static let find = SQL(
-        """
-        SELECT callback_type, callback_url, event_types, auth_switch, sealed_auth_key, mns_endpoint, mns_queue_name,
-          is_own_queue
-        FROM callbacks WHERE account_id = ? AND app = ?
-        """)
-
-    /// What the sealed key of a configuration is bound to.
-    static func purpose(account: AccountID, app: AppID) -> String { "callback-key:\(account):\(app)" }
+extension CallbackRows {
+    private static let find = SQL("SELECT \(columns) FROM callbacks c WHERE c.account_id = ? AND c.app = ?")
 
     /// Reads a configuration with its key opened; nil where none is stored.
     static func read(
         account: AccountID, app: AppID, from connection: SQLConnection, secretBox: SecretBox
     ) throws -> CallbackConfiguration? {
-        try connection.first(find, .text(account.description), .text(app.description)) { row in
-            var configuration = CallbackConfiguration(account: account, app: app)
-            configuration.callbackType = row.text(0)
-            configuration.callbackURL = row.text(1)
-            configuration.eventTypeList = row.text(2)
-            configuration.authSwitch = row.text(3)
-            configuration.authKey = try secretBox.open(row.blob(4), for: purpose(account: account, app: app))
-            configuration.mnsEndpoint = row.text(5)
-            configuration.mnsQueueName = row.text(6)
-            configuration.isOwnQueue = row.integer(7) != 0
-            return configuration
+        try connection.first(find, .text(account.description), .text(app.description)) {
+            try configuration($0, secretBox: secretBox)
         }
     }
 }

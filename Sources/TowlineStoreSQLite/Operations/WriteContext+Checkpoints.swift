@@ -32,7 +32,7 @@ extension WriteContext {
 
     /// What earlier attempts of a job's run left.
     func resumePoint(of job: Int64) throws -> ResumePoint? {
-        let checkpoint = try connection.first(CheckpointSQL.find, .integer(job)) { CheckpointSQL.checkpoint($0) }
+        let checkpoint = try connection.first(CheckpointSQL.find, .integer(job)) { JobRows.checkpoint($0) }
         guard let checkpoint else { return nil }
         let keys = try connection.all(CheckpointSQL.keptKeys, .integer(job)) { ObjectKey($0.text(0)) }
         return ResumePoint(checkpoint: checkpoint, keys: keys)
@@ -60,7 +60,7 @@ extension WriteContext {
 
 /// The statements about checkpoints of transfers.
 enum CheckpointSQL {
-    static let find = SQL("SELECT validator, bytes_total, bytes, crc64, source FROM job_checkpoints WHERE job = ?")
+    static let find = SQL("SELECT \(JobRows.checkpointColumns) FROM job_checkpoints c WHERE c.job = ?")
     static let keptKeys = SQL("SELECT object_key FROM object_intents WHERE job = ? AND kept = 1")
     static let record = SQL(
         """
@@ -72,12 +72,4 @@ enum CheckpointSQL {
     static let letGo = SQL("UPDATE object_intents SET kept = 0 WHERE object_key = ?")
     static let sweepKept = SQL(
         "UPDATE object_intents SET kept = 0, sweep_at = ? WHERE job = ? AND kept = 1 AND object_key <> ?")
-
-    /// Reads a row of ``find``.
-    static func checkpoint(_ row: borrowing SQLRow) -> TransferCheckpoint {
-        TransferCheckpoint(
-            version: SourceVersion(validator: row.text(0), total: row.optionalInteger(1)),
-            bytes: row.integer(2), crc64: UInt64(bitPattern: row.integer(3)),
-            source: row.int(4))
-    }
 }

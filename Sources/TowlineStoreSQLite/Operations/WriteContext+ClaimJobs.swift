@@ -67,19 +67,9 @@ extension WriteContext {
             ClaimSQL.insertIntent, .text(key.description), .integer(seq), .time(now), .integer(resume == nil ? 0 : 1))
         effects.countJob(from: stored.job.state, to: .pulling)
         return ClaimedJob(
-            job: stored.job.claimed(headers: headers(of: stored)), lease: lease, fruitless: fruitless,
+            job: stored.claimed(openingWith: secretBox), lease: lease, fruitless: fruitless,
             runAge: now - stored.job.runStartedAt,
             objectKey: key, resume: resume)
-    }
-
-    /// The header fields of a request.
-    ///
-    /// Those that do not open are left out: the source then refuses, and the lane goes on.
-    private func headers(of stored: StoredRun) -> [SourceHeader] {
-        guard let sealed = stored.sealedHeaders,
-            let text = try? secretBox.open(sealed, for: AcceptSQL.headersPurpose(stored.job.id))
-        else { return [] }
-        return SourceHeader.list(from: text)
     }
 
     /// Prolongs leases (``JobStore/renewJobs(_:lease:)``).
@@ -100,28 +90,11 @@ extension WriteContext {
                 ClaimSQL.findLeased, .id(note.job), .id(note.lease), .time(now)
             ) { (job: $0.integer(0), run: $0.int(1), state: try JobState(number: $0.int(2))) }
             guard let old else { continue }
-            let state: JobState =
-                switch note.phase {
-                case .starting, .downloading: .pulling
-                case .downloaded, .uploading: .storing
-                }
             try connection.run(
-                ClaimSQL.progress, .integer(old.job), .integer(old.run), .integer(state.number),
+                ClaimSQL.progress, .integer(old.job), .integer(old.run), .integer(note.jobState.number),
                 .integer(note.phase.number), .integer(note.bytesReceived), .integer(note.bytesTotal))
-            effects.countJob(from: old.state, to: state)
+            effects.countJob(from: old.state, to: note.jobState)
         }
-    }
-}
-
-extension Job {
-    /// The job as it stands after a claim.
-    fileprivate func claimed(headers: [SourceHeader]) -> Job {
-        var request = request
-        request.headers = headers
-        return Job(
-            id: id, account: account, app: app, media: media, request: request, run: run, state: .pulling,
-            phase: .starting, attempts: attempts + 1, failure: failure, bytesReceived: 0, bytesTotal: bytesTotal,
-            objectKey: objectKey, createdAt: createdAt, runStartedAt: runStartedAt, endedAt: endedAt)
     }
 }
 

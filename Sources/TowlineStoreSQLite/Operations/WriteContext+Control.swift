@@ -62,10 +62,7 @@ extension WriteContext {
         try connection.run(ControlSQL.setRun, .integer(next), .integer(run.seq))
         try insertRun(next, of: run.seq, lane: run.lane, request: run.job.request)
         effects.uncountJob(run.job.state)
-        return Job(
-            id: id, account: run.job.account, app: run.job.app, media: run.job.media, request: run.job.request,
-            run: next, state: .pending, phase: .starting, attempts: 0, failure: nil, bytesReceived: 0,
-            bytesTotal: nil, objectKey: nil, createdAt: run.job.createdAt, runStartedAt: now, endedAt: nil)
+        return run.restarted(at: now)
     }
 }
 

@@ -119,8 +119,8 @@ extension WriteContext {
         try connection.run(
             EndpointCommandSQL.setOptions, .integer(group), .text(options.description),
             .text(options.policy?.rawValue), .integer(options.maxConcurrency), .integer(options.maxPerSecond),
-            EndpointRows.column(options.apps.map(\.description)),
-            EndpointRows.column(options.eventTypes.map(\.rawValue)))
+            .text(EndpointRows.column(options.apps.map(\.description))),
+            .text(EndpointRows.column(options.eventTypes.map(\.rawValue))))
     }
 
     private func read(group: Int64) throws -> Endpoint {

@@ -116,17 +116,6 @@ extension WriteContext {
     }
 }
 
-extension DeliveryOrigin {
-    /// The number in the column `origin`; never given a new meaning.
-    var number: Int {
-        switch self {
-        case .event: 0
-        case .redelivery: 1
-        case .replay: 2
-        }
-    }
-}
-
 /// The statements about endpoints.
 enum EndpointSQL {
     static let byGroup = SQL("SELECT \(EndpointRows.columns) FROM endpoints p WHERE p.group_id = ?")

@@ -66,14 +66,12 @@ extension WriteContext {
 
     /// Writes the row of an attempt that ends now.
     func insertAttempt(of run: StoredRun, record: JobAttemptRecord, failure: JobFailure?) throws {
-        let redirects =
-            record.redirects.isEmpty
-            ? nil : JSONValue.array(record.redirects.map { .string($0) }).compactText
         try connection.run(
             FinishSQL.insertAttempt, .integer(run.seq), .integer(run.job.run), .integer(run.job.attempts),
             .text(run.node.description), .time(run.attemptStartedAt), .integer(record.duration.wholeMicroseconds),
-            .text(record.address), .integer(record.httpStatus), .integer(record.bytesReceived), .text(redirects),
-            .text(failure?.code.rawValue), .text(failure?.message), .text(record.recording?.json.compactText))
+            .text(record.address), .integer(record.httpStatus), .integer(record.bytesReceived),
+            .text(JobRows.redirects(of: record)),
+            .text(failure?.code.rawValue), .text(failure?.message), .text(JobRows.recording(of: record)))
     }
 
     /// Lets the object of an attempt be removed from a moment on, unless it is kept for the next attempt.

@@ -1,16 +1,6 @@
 import TowlineCore
 import TowlineStore
 
-extension TimeOrderedID {
-    /// The least identifier of a moment.
-    static func first(at time: Timestamp) -> Self {
-        Self(rawValue: UInt128(min(max(0, time.milliseconds), (1 << 48) - 1)) << 80)
-    }
-
-    /// The moment of its making, in milliseconds since 1970.
-    var milliseconds: Int64 { Int64(rawValue >> 80) }
-}
-
 /// The rows of events that the times and the job of a filter leave.
 ///
 /// Rows of events follow their times, and identifiers begin with theirs, so the ends are looked up in the index of

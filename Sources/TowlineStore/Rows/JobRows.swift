@@ -1,10 +1,9 @@
-import TowlineCore
-import TowlineStore
+package import TowlineCore
 
 /// How jobs are read: the same columns, in the same order, in every query that gives a whole job.
-enum JobRows {
+package enum JobRows {
     /// Columns 0 to 25 of a query over `jobs j JOIN runs r`.
-    static let columns = """
+    package static let columns = """
         j.id, j.account_id, j.app, j.media, j.origin, j.source_url, j.display_url, j.title, j.file_extension, \
         j.metadata, j.user_data, j.extend, j.callback_url, j.priority, j.created_at, \
         r.run, r.state, r.phase, r.attempts, r.failure_code, r.failure_message, r.bytes_received, r.bytes_total, \
@@ -13,10 +12,10 @@ enum JobRows {
         """
 
     /// The first column after ``columns``.
-    static let end = 26
+    package static let end = 26
 
     /// Reads a job whose columns begin at the first.
-    static func read(_ row: borrowing SQLRow) throws -> Job {
+    package static func read(_ row: borrowing some StoredRow & ~Copyable) throws -> Job {
         Job(
             id: try row.id(0),
             account: AccountID(row.text(1)),
@@ -37,7 +36,7 @@ enum JobRows {
         )
     }
 
-    private static func request(_ row: borrowing SQLRow) throws -> PullRequest {
+    private static func request(_ row: borrowing some StoredRow & ~Copyable) throws -> PullRequest {
         let sourceURL = row.text(5)
         return PullRequest(
             sourceURL: sourceURL,
@@ -64,7 +63,7 @@ enum JobRows {
     }
 
     /// The metadata fields that have no column, as JSON; nil when they are all empty.
-    static func rest(of metadata: MediaMetadata) -> String? {
+    package static func rest(of metadata: MediaMetadata) -> String? {
         var rest = metadata
         rest.title = ""
         rest.fileExtension = nil
@@ -72,12 +71,12 @@ enum JobRows {
     }
 
     /// A failure from its columns; a code of another version reads as an internal error.
-    static func failure(code: String?, message: String?) -> JobFailure? {
+    package static func failure(code: String?, message: String?) -> JobFailure? {
         code.map { JobFailure(FailureCode(rawValue: $0) ?? .internalError, message ?? "") }
     }
 
     /// The number under which jobs of an account with a source URL are found: FNV-1a, the same on every machine.
-    static func sourceHash(account: AccountID, url: String) -> Int64 {
+    package static func sourceHash(account: AccountID, url: String) -> Int64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in account.description.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         hash = (hash ^ 0x0A) &* 0x100_0000_01B3
@@ -87,28 +86,28 @@ enum JobRows {
 }
 
 /// A job with its current run as the writer sees it.
-struct StoredRun {
+package struct StoredRun {
     /// The job's row.
-    let seq: Int64
-    let job: Job
-    let lane: Int64
-    let lease: LeaseToken?
-    let leaseUntil: Timestamp?
-    let leaseLength: Duration
-    let node: NodeID
-    let attemptStartedAt: Timestamp
-    let fruitless: Int
+    package let seq: Int64
+    package let job: Job
+    package let lane: Int64
+    package let lease: LeaseToken?
+    package let leaseUntil: Timestamp?
+    package let leaseLength: Duration
+    package let node: NodeID
+    package let attemptStartedAt: Timestamp
+    package let fruitless: Int
     /// The header fields of its request, sealed.
-    let sealedHeaders: [UInt8]?
+    package let sealedHeaders: [UInt8]?
 
     /// The columns after ``JobRows/columns``.
-    static let columns = """
+    package static let columns = """
         j.seq, r.lane_id, r.lease, r.lease_until, r.lease_length, r.node, r.attempt_started_at, r.fruitless, \
         j.sealed_headers
         """
 
     /// Reads the columns of ``JobRows/columns`` and ``columns``.
-    init(_ row: borrowing SQLRow) throws {
+    package init(_ row: borrowing some StoredRow & ~Copyable) throws {
         let first = JobRows.end
         job = try JobRows.read(row)
         seq = row.integer(first)
@@ -123,12 +122,12 @@ struct StoredRun {
     }
 
     /// Whether a token is the one of the running attempt and its time has not run out.
-    func holds(_ token: LeaseToken, at now: Timestamp) -> Bool {
+    package func holds(_ token: LeaseToken, at now: Timestamp) -> Bool {
         lease == token && leaseUntil.map { now < $0 } == true
     }
 
     /// The key that an attempt of this job with a lease writes to.
-    func objectKey(lease: LeaseToken) -> ObjectKey {
+    package func objectKey(lease: LeaseToken) -> ObjectKey {
         ObjectKey(media: job.media, lease: lease, fileExtension: job.request.metadata.fileExtension)
     }
 }

@@ -1,18 +1,17 @@
 import Synchronization
 import TowlineCore
-import TowlineStore
 
 /// A listener as stored.
-struct StoredListener {
-    let listener: EventListener
+package struct StoredListener {
+    package let listener: EventListener
     /// The row of the last event that was acknowledged.
-    let acknowledged: Int64
+    package let acknowledged: Int64
 
     /// What ``init(_:)`` reads, of a query over `listeners l` and, where it is still there, the event `e`.
-    static let columns = "l.name, l.account_id, l.acknowledged_seq, l.created_at, l.seen_at, e.id"
+    package static let columns = "l.name, l.account_id, l.acknowledged_seq, l.created_at, l.seen_at, e.id"
 
     /// Reads ``columns``.
-    init(_ row: borrowing SQLRow) throws {
+    package init(_ row: borrowing some StoredRow & ~Copyable) throws {
         acknowledged = row.integer(2)
         listener = EventListener(
             name: row.text(0), account: row.optionalText(1).map { AccountID($0) },
@@ -22,7 +21,7 @@ struct StoredListener {
 
 /// How far listeners of one account have been passed over other accounts' events, so that these are looked at once
 /// and not with every call.
-final class ListenerPlaces: Sendable {
+package final class ListenerPlaces: Sendable {
     private struct Place {
         let account: AccountID?
         let createdAt: Timestamp
@@ -32,10 +31,10 @@ final class ListenerPlaces: Sendable {
     private let places = Mutex<[String: Place]>([:])
 
     /// No listener has been passed over anything.
-    init() {}
+    package init() {}
 
     /// The row after which the next event for a listener may be.
-    func start(of stored: StoredListener) -> Int64 {
+    package func start(of stored: StoredListener) -> Int64 {
         let place = places.withLock { $0[stored.listener.name] }
         guard let place, place.account == stored.listener.account, place.createdAt == stored.listener.createdAt else {
             return stored.acknowledged
@@ -44,7 +43,7 @@ final class ListenerPlaces: Sendable {
     }
 
     /// Notes that no event up to a row is for a listener, after what it has acknowledged.
-    func pass(_ stored: StoredListener, upTo row: Int64) {
+    package func pass(_ stored: StoredListener, upTo row: Int64) {
         let listener = stored.listener
         places.withLock { places in
             places[listener.name] = Place(account: listener.account, createdAt: listener.createdAt, passed: row)
@@ -52,5 +51,5 @@ final class ListenerPlaces: Sendable {
     }
 
     /// Forgets a listener.
-    func forget(_ name: String) { places.withLock { $0[name] = nil } }
+    package func forget(_ name: String) { places.withLock { $0[name] = nil } }
 }

@@ -1,10 +1,9 @@
-import TowlineCore
-import TowlineStore
+package import TowlineCore
 
 /// How endpoints are read: the same columns, in the same order, in every query that gives a whole endpoint.
-enum EndpointRows {
+package enum EndpointRows {
     /// Columns of a query over `endpoints p`.
-    static let columns = """
+    package static let columns = """
         p.group_id, p.id, p.kind, p.account_id, p.url, p.description, p.policy, p.max_concurrency, p.max_per_second, \
         p.apps, p.event_types, p.failures, p.failing_since, p.last_cause, p.pauses, p.paused_until, p.disabled_at, \
         p.disabled_reason, p.created_at, p.removed_at, p.sealed_auth_key, p.sealed_secret, p.sealed_previous_secret, \
@@ -12,7 +11,7 @@ enum EndpointRows {
         """
 
     /// Reads ``columns`` for a caller.
-    static func endpoint(_ row: borrowing SQLRow, at now: Timestamp) throws -> Endpoint {
+    package static func endpoint(_ row: borrowing some StoredRow & ~Copyable, at now: Timestamp) throws -> Endpoint {
         Endpoint(
             id: try row.id(1), kind: try EndpointKind(number: row.int(2)), account: AccountID(row.text(3)),
             target: CallbackTarget(text: row.text(4)), options: try options(row), health: health(row),
@@ -22,7 +21,7 @@ enum EndpointRows {
     }
 
     /// What an operator has chosen, of ``columns``.
-    static func options(_ row: borrowing SQLRow) throws -> EndpointOptions {
+    package static func options(_ row: borrowing some StoredRow & ~Copyable) throws -> EndpointOptions {
         var options = EndpointOptions()
         options.description = row.text(5)
         options.policy = try row.optionalText(6).map { try DeliveryRows.policy($0) }
@@ -39,7 +38,7 @@ enum EndpointRows {
     }
 
     /// How the endpoint fares, of ``columns``.
-    static func health(_ row: borrowing SQLRow) -> EndpointHealth {
+    package static func health(_ row: borrowing some StoredRow & ~Copyable) -> EndpointHealth {
         var health = EndpointHealth()
         health.failures = row.int(11)
         health.failingSince = row.optionalTime(12)
@@ -54,14 +53,18 @@ enum EndpointRows {
     /// The key of a subscription's `X-VOD-*` pair, of ``columns``, opened.
     ///
     /// - Throws: ``StoreError`` with code `corrupted` when it does not open.
-    static func authKey(_ row: borrowing SQLRow, id: EndpointID, secretBox: SecretBox) throws -> String? {
+    package static func authKey(
+        _ row: borrowing some StoredRow & ~Copyable, id: EndpointID, secretBox: SecretBox
+    ) throws -> String? {
         try row.optionalBlob(20).map { try secretBox.open($0, for: authKeyPurpose(id)) }
     }
 
     /// The webhook secrets, of ``columns``, opened.
     ///
     /// - Throws: ``StoreError`` with code `corrupted` when one does not open.
-    static func secrets(_ row: borrowing SQLRow, id: EndpointID, secretBox: SecretBox) throws -> WebhookSecrets {
+    package static func secrets(
+        _ row: borrowing some StoredRow & ~Copyable, id: EndpointID, secretBox: SecretBox
+    ) throws -> WebhookSecrets {
         let purpose = secretPurpose(id)
         return WebhookSecrets(
             current: try row.optionalBlob(21).map { try secretBox.open($0, for: purpose) },
@@ -70,8 +73,8 @@ enum EndpointRows {
     }
 
     /// A filter's names as a column holds them: NULL for none, which lets everything through.
-    static func column(_ names: [String]) -> SQLValue {
-        names.isEmpty ? .null : .text(JSONValue.array(names.map { .string($0) }).compactText)
+    package static func column(_ names: [String]) -> String? {
+        names.isEmpty ? nil : JSONValue.array(names.map { .string($0) }).compactText
     }
 
     /// A filter's names from their column.
@@ -85,14 +88,14 @@ enum EndpointRows {
     }
 
     /// What the sealed key of an endpoint's `X-VOD-*` pair is bound to.
-    static func authKeyPurpose(_ id: EndpointID) -> String { "endpoint-auth-key:\(id)" }
+    package static func authKeyPurpose(_ id: EndpointID) -> String { "endpoint-auth-key:\(id)" }
 
     /// What the sealed webhook secrets of an endpoint are bound to.
-    static func secretPurpose(_ id: EndpointID) -> String { "endpoint-secret:\(id)" }
+    package static func secretPurpose(_ id: EndpointID) -> String { "endpoint-secret:\(id)" }
 }
 
 extension EndpointKind: StoredAsNumber {
-    var number: Int {
+    package var number: Int {
         switch self {
         case .callback: 0
         case .subscription: 1

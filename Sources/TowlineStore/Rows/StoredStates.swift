@@ -1,8 +1,7 @@
-import TowlineCore
-import TowlineStore
+package import TowlineCore
 
 /// A value that stands in a column as a small number; numbers are never given a new meaning.
-protocol StoredAsNumber: CaseIterable, Equatable, Sendable {
+package protocol StoredAsNumber: CaseIterable, Equatable, Sendable {
     /// The number in the column.
     var number: Int { get }
 }
@@ -11,7 +10,7 @@ extension StoredAsNumber {
     /// The value of a number.
     ///
     /// - Throws: ``StoreError`` with code `corrupted` for an unknown number.
-    init(number: Int) throws {
+    package init(number: Int) throws {
         guard let value = Self.allCases.first(where: { $0.number == number }) else {
             throw StoreError(.corrupted, "the database holds \(number), which is no \(Self.self)")
         }
@@ -20,7 +19,7 @@ extension StoredAsNumber {
 }
 
 extension JobState: StoredAsNumber {
-    var number: Int {
+    package var number: Int {
         switch self {
         case .pending: 0
         case .pulling: 1
@@ -34,7 +33,7 @@ extension JobState: StoredAsNumber {
 }
 
 extension PullPhase: StoredAsNumber {
-    var number: Int {
+    package var number: Int {
         switch self {
         case .starting: 0
         case .downloading: 1
@@ -45,7 +44,7 @@ extension PullPhase: StoredAsNumber {
 }
 
 extension DeliveryState: StoredAsNumber {
-    var number: Int {
+    package var number: Int {
         switch self {
         case .pending: 0
         case .sending: 1
@@ -58,7 +57,7 @@ extension DeliveryState: StoredAsNumber {
 }
 
 extension EventType: StoredAsNumber {
-    var number: Int {
+    package var number: Int {
         switch self {
         case .uploadByURLComplete: 1
         case .fileUploadComplete: 2
@@ -67,9 +66,20 @@ extension EventType: StoredAsNumber {
 }
 
 /// Why a run or a delivery is in a lane's queue: the column `waiting` of `runs`.
-enum Waiting {
+package enum Waiting {
     /// Claimable now, in the order of priority and due time.
-    static let ready = 1
+    package static let ready = 1
     /// Claimable later, in the order of due time.
-    static let scheduled = 2
+    package static let scheduled = 2
+}
+
+extension DeliveryOrigin {
+    /// The number in the column `origin`; never given a new meaning.
+    package var number: Int {
+        switch self {
+        case .event: 0
+        case .redelivery: 1
+        case .replay: 2
+        }
+    }
 }

@@ -1,36 +1,35 @@
-import TowlineCore
-import TowlineQueue
-import TowlineStore
+package import TowlineCore
+package import TowlineQueue
 
 /// An endpoint as the writer sees it, with its keys opened.
 ///
 /// Lives on the writer's thread. Who changes it writes the row in the same operation; when that is undone, the book
 /// forgets it.
-final class StoredEndpoint {
+package final class StoredEndpoint {
     /// The group that its lanes share.
-    let group: Int64
-    let id: EndpointID
-    let kind: EndpointKind
-    let account: AccountID
+    package let group: Int64
+    package let id: EndpointID
+    package let kind: EndpointKind
+    package let account: AccountID
     /// ``CallbackTarget/text``: a URL byte for byte, or a queue.
-    let url: String
+    package let url: String
     /// The built-in queue that it is; nil for all others.
-    let queue: QueueAddress?
-    let createdAt: Timestamp
-    var options: EndpointOptions
-    var health: EndpointHealth
-    var removedAt: Timestamp?
+    package let queue: QueueAddress?
+    package let createdAt: Timestamp
+    package var options: EndpointOptions
+    package var health: EndpointHealth
+    package var removedAt: Timestamp?
     /// The key of the `X-VOD-*` pair of a subscription.
-    let authKey: String?
+    package let authKey: String?
     /// What sealed the webhook secrets' columns hold, opened.
-    var secrets: WebhookSecrets
+    package var secrets: WebhookSecrets
     /// How far the work is that a change of its state has left; nil when there is none.
-    var tending: TendingMark?
+    package var tending: TendingMark?
     /// The lanes of new events and of what is sent again, as far as they are known.
-    var lanes: (event: Int64?, resend: Int64?)
+    package var lanes: (event: Int64?, resend: Int64?)
 
     /// Reads ``EndpointRows/columns``.
-    init(_ row: borrowing SQLRow, secretBox: SecretBox) throws {
+    package init(_ row: borrowing some StoredRow & ~Copyable, secretBox: SecretBox) throws {
         group = row.integer(0)
         id = try row.id(1)
         kind = try EndpointKind(number: row.int(2))
@@ -53,10 +52,10 @@ final class StoredEndpoint {
     }
 
     /// Whether nothing is sent to it.
-    var isClosed: Bool { health.disabledAt != nil || removedAt != nil }
+    package var isClosed: Bool { health.disabledAt != nil || removedAt != nil }
 
     /// The key under which its lane of new events is found.
-    var laneKey: String {
+    package var laneKey: String {
         switch kind {
         case .callback: url
         case .subscription: Self.groupKey(subscription: id)
@@ -64,26 +63,33 @@ final class StoredEndpoint {
     }
 
     /// The key of the group of a callback's endpoint.
-    static func groupKey(account: AccountID, url: String) -> String { "\(account) \(url)" }
+    package static func groupKey(account: AccountID, url: String) -> String { "\(account) \(url)" }
 
     /// The key of the group of a subscription.
-    static func groupKey(subscription id: EndpointID) -> String { "sub \(id)" }
+    package static func groupKey(subscription id: EndpointID) -> String { "sub \(id)" }
 
     /// The key of the lane beside a lane of new events that holds what is sent again.
-    static func resendKey(_ laneKey: String) -> String { "replay " + laneKey }
+    package static func resendKey(_ laneKey: String) -> String { "replay " + laneKey }
 }
 
 /// The secrets of `webhook-signature`, in clear.
-struct WebhookSecrets {
+package struct WebhookSecrets {
     /// The present one.
-    var current: String?
+    package var current: String?
     /// The one before.
-    var previous: String?
+    package var previous: String?
     /// How long the one before signs beside the present one.
-    var previousUntil: Timestamp?
+    package var previousUntil: Timestamp?
+
+    /// Joins secrets.
+    package init(current: String? = nil, previous: String? = nil, previousUntil: Timestamp? = nil) {
+        self.current = current
+        self.previous = previous
+        self.previousUntil = previousUntil
+    }
 
     /// Those in force, the newest first.
-    func inForce(at now: Timestamp) -> [String] {
+    package func inForce(at now: Timestamp) -> [String] {
         guard let current else { return [] }
         if let previous, let previousUntil, previousUntil > now { return [current, previous] }
         return [current]
@@ -91,25 +97,25 @@ struct WebhookSecrets {
 }
 
 /// How far bounded work at an endpoint has come, in the order of lanes, due times and identifiers.
-struct TendingMark: Equatable {
+package struct TendingMark: Equatable {
     /// When the work began.
-    var since: Timestamp
+    package var since: Timestamp
     /// Whether the lane of new events is done and the other one is at hand.
-    var isResend = false
+    package var isResend = false
     /// The due time of the last row.
-    var due: Timestamp
+    package var due: Timestamp
     /// The last row.
-    var id: DeliveryID
+    package var id: DeliveryID
 
     /// The beginning.
-    init(since: Timestamp, from due: Timestamp) {
+    package init(since: Timestamp, from due: Timestamp) {
         self.since = since
         self.due = due
         id = DeliveryID(rawValue: 0)
     }
 
     /// Reads ``bytes``; what is not such a mark is a beginning.
-    init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         self.init(since: Timestamp(milliseconds: 0), from: Timestamp(milliseconds: 0))
         guard bytes.count == 33, let id = DeliveryID(bytes: bytes[17...]) else { return }
         func time(at start: Int) -> Timestamp {
@@ -122,7 +128,7 @@ struct TendingMark: Equatable {
     }
 
     /// The form in the column `tend_from`.
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         func bytes(_ value: Int64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * $0)) } }
         return [isResend ? 1 : 0] + bytes(since.milliseconds) + bytes(due.milliseconds) + id.bytes
     }

@@ -1,32 +1,31 @@
-import TowlineCore
-import TowlineStore
+package import TowlineCore
 
 /// How events and deliveries are read: the same columns in every query.
-enum DeliveryRows {
+package enum DeliveryRows {
     /// Columns of a query over `events e`.
-    static let eventColumns = "e.id, e.type, e.account_id, e.app, e.job, e.run, e.body, e.created_at"
+    package static let eventColumns = "e.id, e.type, e.account_id, e.app, e.job, e.run, e.body, e.created_at"
 
     /// Reads ``eventColumns``.
-    static func event(_ row: borrowing SQLRow) throws -> Event {
+    package static func event(_ row: borrowing some StoredRow & ~Copyable) throws -> Event {
         Event(
             id: try row.id(0), type: try EventType(number: row.int(1)), account: AccountID(row.text(2)),
             app: AppID(row.text(3)), job: try row.id(4), run: row.int(5), body: row.blob(6), createdAt: row.time(7))
     }
 
     /// What a query for ``columns`` joins to `deliveries d`.
-    static let joins = """
+    package static let joins = """
         JOIN events e ON e.seq = d.event JOIN lanes l ON l.id = d.lane_id JOIN endpoints p ON p.group_id = l.group_id
         """
 
     /// Columns of a query over `deliveries d` and ``joins``.
-    static let columns = """
+    package static let columns = """
         d.id, e.id, e.type, p.id, p.url, d.origin, d.replay, d.policy, \
         CASE WHEN d.state = 0 AND p.disabled_at IS NOT NULL THEN 4 ELSE d.state END, \
         d.attempts, d.reason, d.created_at, d.due, d.ended_at
         """
 
     /// Reads ``columns``.
-    static func delivery(_ row: borrowing SQLRow) throws -> Delivery {
+    package static func delivery(_ row: borrowing some StoredRow & ~Copyable) throws -> Delivery {
         let state = try DeliveryState(number: row.int(8))
         return Delivery(
             id: try row.id(0), event: try row.id(1), eventType: try EventType(number: row.int(2)),
@@ -39,7 +38,7 @@ enum DeliveryRows {
     /// What a delivery owes its existence to, from its columns.
     ///
     /// - Throws: ``StoreError`` with code `corrupted` for an unknown number.
-    static func origin(_ number: Int, replay: ReplayID?) throws -> DeliveryOrigin {
+    package static func origin(_ number: Int, replay: ReplayID?) throws -> DeliveryOrigin {
         switch (number, replay) {
         case (0, _): return .event
         case (1, _): return .redelivery
@@ -51,7 +50,7 @@ enum DeliveryRows {
     /// The name of a delivery's policy.
     ///
     /// - Throws: ``StoreError`` with code `corrupted` for an unknown name.
-    static func policy(_ text: String) throws -> DeliveryPolicy.Name {
+    package static func policy(_ text: String) throws -> DeliveryPolicy.Name {
         guard let name = DeliveryPolicy.Name(rawValue: text) else {
             throw StoreError(.corrupted, "the database holds \(text), which is no delivery policy")
         }
@@ -59,12 +58,12 @@ enum DeliveryRows {
     }
 
     /// Columns of a query over `delivery_attempts`.
-    static let attemptColumns = """
+    package static let attemptColumns = """
         number, started_at, duration_us, address, http_status, request_head, response_head, response_body, cause
         """
 
     /// Reads ``attemptColumns``.
-    static func attempt(_ row: borrowing SQLRow) -> DeliveryAttempt {
+    package static func attempt(_ row: borrowing some StoredRow & ~Copyable) -> DeliveryAttempt {
         var record = DeliveryAttemptRecord()
         record.duration = .microseconds(row.integer(2))
         record.address = row.optionalText(3)

@@ -1,16 +1,15 @@
-import TowlineCore
-import TowlineStore
+package import TowlineCore
 
 /// How replays are read: the same columns, in the same order, in every query that gives a whole replay.
-enum ReplayRows {
+package enum ReplayRows {
     /// Columns of a query over `replays`.
-    static let columns = """
+    package static let columns = """
         id, request, state, events_in_range, events_seen, created, delivered, dead, created_at, ended_at, \
         first_seq, last_seq, cursor, step_at
         """
 
     /// Reads ``columns`` for a caller.
-    static func replay(_ row: borrowing SQLRow) throws -> Replay {
+    package static func replay(_ row: borrowing some StoredRow & ~Copyable) throws -> Replay {
         Replay(
             id: try row.id(0), request: try request(row.text(1)), state: try ReplayState(number: row.int(2)),
             eventsInRange: row.int(3), eventsSeen: row.int(4), created: row.int(5), delivered: row.int(6),
@@ -18,7 +17,7 @@ enum ReplayRows {
     }
 
     /// A request as its column holds it: JSON without the members that are not set, times in milliseconds.
-    static func text(of request: ReplayRequest) -> String {
+    package static func text(of request: ReplayRequest) -> String {
         let filter = request.filter
         return JSONValue.members([
             "type": (filter.type?.rawValue).json,
@@ -37,7 +36,7 @@ enum ReplayRows {
     /// A request from its column.
     ///
     /// - Throws: ``StoreError`` with code `corrupted`: a filter that cannot be read must not let everything through.
-    static func request(_ text: String) throws -> ReplayRequest {
+    package static func request(_ text: String) throws -> ReplayRequest {
         let damage = StoreError(.corrupted, "the database holds a replay's request that cannot be read")
         guard let json = try? JSONParser.parse(text) else { throw damage }
         func value<T>(_ name: String, _ read: (JSONValue) -> T?) throws -> T? {
@@ -62,19 +61,19 @@ enum ReplayRows {
 }
 
 /// A replay with its place as the writer sees it.
-struct StoredReplay {
-    let replay: Replay
+package struct StoredReplay {
+    package let replay: Replay
     /// The row before the first event.
-    let first: Int64
+    package let first: Int64
     /// The row of the last event.
-    let last: Int64
+    package let last: Int64
     /// The row of the last event that was looked at; while it is cancelled, of the last whose deliveries were.
-    let cursor: Int64
+    package let cursor: Int64
     /// When the next step is due.
-    let stepAt: Timestamp
+    package let stepAt: Timestamp
 
     /// Reads ``ReplayRows/columns``.
-    init(_ row: borrowing SQLRow) throws {
+    package init(_ row: borrowing some StoredRow & ~Copyable) throws {
         replay = try ReplayRows.replay(row)
         first = row.integer(10)
         last = row.integer(11)
@@ -84,7 +83,7 @@ struct StoredReplay {
 }
 
 extension ReplayState: StoredAsNumber {
-    var number: Int {
+    package var number: Int {
         switch self {
         case .running: 0
         case .cancelling: 1

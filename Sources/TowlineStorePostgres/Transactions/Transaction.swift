@@ -1,0 +1,107 @@
+import TowlineCore
+import TowlineStore
+
+/// What an operation works with inside one transaction: the connection, the moment, what it leaves to be done.
+///
+/// Lives on a connection's thread for as long as one transaction. An operation may run more than once: when the server
+/// could not bring it in order with others, it is begun again with a new value of this class.
+final class Transaction {
+    let connection: PostgresConnection
+    let settings: PostgresStoreConfiguration
+    /// The server's time when the transaction began, with what tests add.
+    private(set) var now = Timestamp(milliseconds: 0)
+    /// What the transaction leaves to be done.
+    var effects = CommitEffects()
+    /// What it does to lanes; written last, in the one order in which everybody takes these rows.
+    var lanes = LaneChanges()
+    /// Endpoints that it has read.
+    let endpoints = EndpointBook()
+    /// Deliveries of replays that it has ended.
+    var replayEnds = ReplayEnds()
+    /// Whether a claim has moved on the number of the work at hand.
+    var isAhead = false
+    /// What the statements that let objects be removed gave.
+    var sweeps: [PostgresPending] = []
+    /// Rows that it adds, written together.
+    var rows = NewRows()
+
+    /// Lanes that this node has met.
+    let laneCache: LaneCache
+
+    private let session: PostgresSession
+    private let turns: LaneTurns
+    private var clock: PostgresPending?
+
+    /// Begins a transaction: the first statements go with the operation's own.
+    init(
+        connection: PostgresConnection, session: PostgresSession, settings: PostgresStoreConfiguration,
+        turns: LaneTurns, laneCache: LaneCache
+    ) {
+        self.connection = connection
+        self.session = session
+        self.settings = settings
+        self.turns = turns
+        self.laneCache = laneCache
+        connection.add(TransactionSQL.begin)
+        clock = connection.add(TransactionSQL.clock)
+    }
+
+    /// Sends what waits and reads the clock; to be called before ``now`` is used.
+    func start() throws {
+        try connection.flush()
+        guard let clock else { return }
+        self.clock = nil
+        guard let reading = try clock.result().first({ $0.integer(0) }) else {
+            throw StoreError(.unavailable, "PostgreSQL does not tell the time")
+        }
+        now = Timestamp(milliseconds: reading) + settings.clockOffset()
+    }
+
+    /// A new identifier of the current moment.
+    func newID<ID: TimeOrderedID>(_ type: ID.Type = ID.self) -> ID { ID(at: now, using: &session.random) }
+
+    /// What tests add to the server's clock, for statements that look at it themselves.
+    var offset: PostgresValue { .integer(settings.clockOffset().wholeMilliseconds) }
+
+    /// The order of turns as this node knows it.
+    var laneTurns: LaneTurns { turns }
+
+    /// Writes what the operation has gathered and commits.
+    func commit() throws {
+        try writeRows()
+        try saveEndpoints()
+        settleReplays()
+        settleLanes()
+        settleCounters()
+        connection.add(TransactionSQL.commit)
+        try connection.flush()
+    }
+
+    /// Undoes the transaction, as far as there is a connection to undo it on.
+    func rollback() {
+        connection.discard()
+        if !connection.isBroken { _ = try? connection.run(TransactionSQL.rollback) }
+    }
+
+    private func settleCounters() {
+        let slots = (0..<16).filter { effects.counts[$0] != 0 }
+        guard !slots.isEmpty else { return }
+        connection.add(
+            TransactionSQL.count, .integer(session.shard), .integers(slots.map { Int64($0) }),
+            .integers(slots.map { effects.counts[$0] }))
+    }
+}
+
+/// The statements around every transaction.
+enum TransactionSQL {
+    static let begin = SQL("BEGIN ISOLATION LEVEL READ COMMITTED")
+    static let commit = SQL("COMMIT")
+    static let rollback = SQL("ROLLBACK")
+    static let clock = SQL("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+    static let count = SQL(
+        """
+        INSERT INTO counters (shard, slot, value)
+        SELECT $1, v.slot, v.value FROM unnest($2::bigint[], $3::bigint[]) v (slot, value) ORDER BY v.slot
+        ON CONFLICT (shard, slot) DO UPDATE SET value = counters.value + excluded.value
+        """)
+}
