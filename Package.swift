@@ -139,8 +139,9 @@ let package = Package(
             dependencies: [
                 "MNSWire", "TowlineAPI", "TowlineConsole", "TowlineCore", "TowlineDelivery", "TowlineObjects",
                 "TowlineObjectsS3",
-                "TowlineOutbound", "TowlineQueue", "TowlineQueueAPI", "TowlineStore", "TowlineStoreSQLite",
-                "TowlineWorker", configuration, hummingbird, hummingbirdCore,
+                "TowlineOutbound", "TowlineQueue", "TowlineQueueAPI", "TowlineStore",
+                "TowlineStorePostgres", "TowlineStoreSQLite", "TowlineWorker", configuration, hummingbird,
+                hummingbirdCore,
                 hummingbirdTLS, httpTypes, logging, nioCore, nioHTTPTypes, nioPosix, nioSSL, serviceLifecycle,
                 unixSignals,
             ]

@@ -17,10 +17,9 @@ import TowlineObjectsS3
 import TowlineOutbound
 import TowlineQueueAPI
 import TowlineStore
-import TowlineStoreSQLite
 import TowlineWorker
 
-/// The wiring of one server: the only place that names concrete stores.
+/// The wiring of one server; ``StoreOpening`` and it are the only places that name concrete stores.
 ///
 /// Reads top to bottom in the order of start.
 final class ServerBuild: Sendable {
@@ -29,7 +28,7 @@ final class ServerBuild: Sendable {
     private let logger: Logger
     private let ports: (api: Int, admin: Int)
     private let threads: NIOThreadPool
-    private let store: SQLiteStore
+    private let store: any Store
     private let objects: any ObjectStore
     private let bucket: BucketObjects?
     private let sources: OutboundClient
@@ -93,7 +92,7 @@ final class ServerBuild: Sendable {
         try DataFolder.prepare(settings.data.path)
         let fatal = FatalSignal()
         self.fatal = fatal
-        let store = try await Self.openStore(
+        let store = try await StoreOpening.open(
             settings, publicURL: publicURL, onFatal: { fatal.set($0) }, logger: logger)
         let threads = NIOThreadPool(numberOfThreads: 4)
         threads.start()
@@ -210,7 +209,8 @@ final class ServerBuild: Sendable {
         configuration.maxConnections = settings.pull.maxConnections
         configuration.maxBytes = Int64(settings.pull.maxBytes)
         configuration.retry = RetryRule(attempts: settings.pull.attempts)
-        configuration.smallObjectBytes = settings.pull.smallObjectBytes
+        // Rows of small objects are for a database on the same disk as the files (design section 7).
+        configuration.smallObjectBytes = store is any SmallObjectStore ? settings.pull.smallObjectBytes : 0
         configuration.checkpointBytes = Int64(settings.pull.checkpointBytes)
         configuration.checkpointTime = settings.pull.checkpointTime
         configuration.minBytesPerSecond = settings.pull.minBytesPerSecond
@@ -350,32 +350,8 @@ final class ServerBuild: Sendable {
         return hooks
     }
 
-    /// Opens the store that the settings name; brings it to the schema of this version.
-    static func openStore(
-        _ settings: Settings, publicURL: String, onFatal: @escaping @Sendable (ServerError) -> Void, logger: Logger
-    ) async throws -> SQLiteStore {
-        guard case .sqlite(let path) = settings.store else { throw ServerError("store.url names no store") }
-        let key = try SecretKeyFile.load(settings.secretsKeyFile, isNeeded: SQLiteStore.isStore(at: path))
-        do {
-            var configuration = SQLiteStoreConfiguration(
-                path: path, lockPath: path + ".lock", secretBox: try SecretBox(key: key),
-                composer: EventComposer(publicURL: publicURL))
-            configuration.deliveryPolicy = settings.delivery.policy
-            configuration.healthRule = settings.delivery.healthRule
-            configuration.eventBodyEncoding = settings.queue.bodyEncoding
-            configuration.createMissingQueues = settings.queue.createsMissing
-            configuration.maxWaitingReceives = settings.queue.maxWaitingReceives
-            configuration.onFatal = { error in onFatal(ServerError(error.message)) }
-            return try await SQLiteStore.open(configuration, logger: logger)
-        } catch let error as StoreError where error.code == .corrupted {
-            throw ServerError("\(error.message) (database \(path), key file \(settings.secretsKeyFile))")
-        } catch let error as StoreError {
-            throw ServerError(error.message)
-        }
-    }
-
     /// Makes the key that everybody knows; one that was revoked on purpose stays so.
-    private static func createKnownKey(in store: SQLiteStore) async throws {
+    private static func createKnownKey(in store: any KeyStore) async throws {
         do {
             try await store.createKey(
                 AccessKey(id: "towline-dev", secret: "towline-dev-secret", account: .standard))

@@ -17,9 +17,13 @@ package struct StoreMigration: Sendable {
     package func run() async throws -> String {
         try DataFolder.prepare(settings.data.path)
         let logger = Logger(label: "towline", factory: { _ in SwiftLogNoOpLogHandler() })
-        let store = try await ServerBuild.openStore(settings, publicURL: "", onFatal: { _ in }, logger: logger)
+        let store = try await StoreOpening.open(settings, publicURL: "", onFatal: { _ in }, logger: logger)
         await store.close()
-        guard case .sqlite(let path) = settings.store else { return "up to date" }
-        return "\(path) has the schema of version \(TowlineVersion.current)"
+        let place =
+            switch settings.store {
+            case .sqlite(let path): path
+            case .postgres(let location): "\(location)"
+            }
+        return "\(place) has the schema of version \(TowlineVersion.current)"
     }
 }

@@ -15,6 +15,7 @@ extension Settings {
             data: data,
             secretsKeyFile: values.text("secrets.key-file") ?? data.path + "/secret.key",
             store: Self.store(values) ?? .sqlite(path: data.path + "/towline.db"),
+            storeConnections: values.integer("store.connections"),
             objects: Self.objects(values) ?? .folder(path: data.path + "/media"),
             objectsKey: try Self.objectsKey(values) ?? host.objectsKey,
             objectsPartMemoryBytes: values.integer("objects.part-memory-bytes"),

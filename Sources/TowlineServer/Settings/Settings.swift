@@ -69,6 +69,8 @@ package struct Settings: Sendable, Equatable {
     package var secretsKeyFile: String
     /// `store.url`.
     package var store: Store
+    /// `store.connections`: connections to PostgreSQL on which this node writes.
+    package var storeConnections: Int
     /// `objects.url`.
     package var objects: Objects
     /// Who asks for the bucket of `objects.url`; `nil` where nobody is named.

@@ -72,8 +72,12 @@ extension SettingsKey {
             "File with the key that encrypts stored secrets; made with mode 0600 when missing; the same on all nodes."
         ),
         SettingsKey(
-            "store.url", .storeURL, default: .derived("`sqlite:<data.dir>/towline.db`"),
-            "Where jobs, events, deliveries and keys are kept."
+            "store.url", .storeURL, default: .derived("`sqlite:<data.dir>/towline.db`"), isSecret: true,
+            "Where jobs, events, deliveries and keys are kept: a file of this node, or a PostgreSQL database that nodes share."
+        ),
+        SettingsKey(
+            "store.connections", .integer(1...100), default: "6",
+            "Connections to PostgreSQL on which this node writes; two for reading and one for wake-ups come on top."
         ),
         SettingsKey(
             "objects.url", .objectsURL, default: .derived("`file:<data.dir>/media`"),

@@ -74,7 +74,7 @@ package enum SettingsKind: Sendable, Equatable {
         case .proxyExceptions:
             "a list of host names, such with *. before them, addresses and CIDR blocks, such as files.example.com, "
                 + "*.example.com or 10.0.0.0/8"
-        case .storeURL: "sqlite:PATH, the only kind of store there is"
+        case .storeURL: "sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE"
         case .objectsURL: "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=REGION&path-style=true"
         case .path: "a path"
         case .nodeName: "1 to 64 letters, digits, dots, hyphens or underscores"

@@ -20,6 +20,7 @@ struct SettingsKeyTests {
             ("data.dir", "./towline-data", .derived("a temporary folder, removed at exit")),
             ("secrets.key-file", .derived("`<data.dir>/secret.key`"), nil),
             ("store.url", .derived("`sqlite:<data.dir>/towline.db`"), nil),
+            ("store.connections", "6", nil),
             ("objects.url", .derived("`file:<data.dir>/media`"), nil),
             ("objects.access-key-id", .derived("`AWS_ACCESS_KEY_ID`, with `AWS_SESSION_TOKEN`"), nil),
             ("objects.access-key-secret", .derived("`AWS_SECRET_ACCESS_KEY`"), nil),
@@ -131,7 +132,7 @@ struct SettingsKeyTests {
     func secrets() {
         #expect(
             SettingsKey.table.filter(\.isSecret).map(\.name) == [
-                "admin.token", "objects.access-key-secret", "net.proxy", "queue.remote-access-key-secret",
+                "admin.token", "store.url", "objects.access-key-secret", "net.proxy", "queue.remote-access-key-secret",
             ])
     }
 
