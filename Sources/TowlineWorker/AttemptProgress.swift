@@ -10,6 +10,7 @@ final class AttemptProgress: Sendable {
         var position: Int64 = 0
         var total: Int64?
         var isRevoked = false
+        var waitingSince: Duration?
         var recorded: JobProgress?
     }
 
@@ -24,16 +25,32 @@ final class AttemptProgress: Sendable {
         self.startedAt = startedAt
     }
 
-    func enter(_ phase: PullPhase) { state.withLock { $0.phase = phase } }
+    func enter(_ phase: PullPhase) {
+        state.withLock {
+            $0.phase = phase
+            $0.waitingSince = nil
+        }
+    }
 
     func expect(total: Int64?) { state.withLock { $0.total = total } }
 
     func receive(bytes: Int) {
         state.withLock {
             $0.phase = .downloading
+            $0.waitingSince = nil
             $0.received += Int64(bytes)
             $0.position += Int64(bytes)
         }
+    }
+
+    /// Notes that nothing can be done until the source sends something.
+    func awaitSource(since now: Duration) {
+        state.withLock { if $0.waitingSince == nil { $0.waitingSince = now } }
+    }
+
+    /// Whether nothing has come from the source for so long that the attempt takes no part of what the node can do.
+    func isStalled(now: Duration, after time: Duration) -> Bool {
+        state.withLock { state in state.waitingSince.map { now - $0 >= time } ?? false }
     }
 
     /// Sets how many bytes of the file are here: those of earlier attempts, or none when it starts afresh.

@@ -4,8 +4,12 @@ package import TowlineCore
 package struct PullConfiguration: Sendable {
     /// The node that claims (`node.id`).
     package var node: NodeID
-    /// Transfers at once on this node.
+    /// Transfers at once on this node, without those whose sources stand still.
     package var concurrency = 64
+    /// How long nothing comes from a source until its transfer does not count for ``concurrency``; not a setting.
+    package var stalledTime: Duration = .seconds(1)
+    /// How many transfers may be so, as a multiple of ``concurrency``; not a setting.
+    package var stalledFactor = 3
     /// Transfers at once against one origin, over all nodes.
     package var perOrigin = 8
     /// Transfers at once of one account, over all nodes.

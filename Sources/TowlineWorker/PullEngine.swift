@@ -61,8 +61,9 @@ package struct PullEngine: Service, CustomStringConvertible {
 
     /// Fills the free slots and says how long to wait before asking again.
     private func claim(into attempts: inout DiscardingTaskGroup) async -> Duration {
-        let room = configuration.concurrency - running.count
-        guard room > 0 else { return .seconds(30) }
+        let room = room
+        // What runs may come to a standstill without a word.
+        guard room > 0 else { return configuration.stalledTime }
         do {
             let claims = try await store.claimJobs(
                 JobClaimRequest(
@@ -75,6 +76,13 @@ package struct PullEngine: Service, CustomStringConvertible {
             logger.error("jobs could not be claimed", metadata: ["error": "\(error)"])
             return .seconds(1)
         }
+    }
+
+    /// How many more may start: sources that send nothing for a while hold no slot that others could use.
+    private var room: Int {
+        let busy = running.busyCount(now: clock.elapsed, stalledAfter: configuration.stalledTime)
+        let most = configuration.concurrency * (1 + configuration.stalledFactor)
+        return min(configuration.concurrency - busy, most - running.count)
     }
 
     private func start(_ claim: ClaimedJob, in attempts: inout DiscardingTaskGroup) {

@@ -95,6 +95,7 @@ extension PullTransfer {
                     let (received, throttled) = (board.received, recorder.recording.throttled)
                     // All of them wait for a limit that they share.
                     if throttled > mark.throttled { excuse(now - mark.time) }
+                    if received == mark.received, throttled == mark.throttled { progress.awaitSource(since: mark.time) }
                     try check(received: received - mark.received, now: now)
                     // The first period after a change shows what connecting costs, not what the change brings.
                     if mark.running == running, running == gauge.wanted, now > mark.time {

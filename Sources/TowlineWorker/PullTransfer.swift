@@ -166,6 +166,7 @@ struct PullTransfer {
         let request = SourceRequest(url: source.url, range: track.nextRange(), headers: source.headers)
         var note = recorder.begin(request, source: source.index)
         do {
+            progress.awaitSource(since: clock.elapsed)
             let response = try await fetcher.fetch(request)
             note.take(response)
             record.httpStatus = response.status
@@ -311,6 +312,7 @@ struct PullTransfer {
         isAhead = true
         try await writeDown(now: now)
         floor.excuse(try await throttle.pass(chunk.readableBytes))
+        progress.awaitSource(since: clock.elapsed)
     }
 
     /// Whether another connection may go on at once: only one that brought the file on is followed by another.

@@ -23,6 +23,13 @@ package final class RunningAttempts: Sendable {
     /// How many run.
     package var count: Int { entries.withLock { $0.count } }
 
+    /// How many run and have not been waiting for their sources for long.
+    func busyCount(now: Duration, stalledAfter time: Duration) -> Int {
+        entries.withLock { entries in
+            entries.values.reduce(0) { $0 + ($1.progress.isStalled(now: now, after: time) ? 0 : 1) }
+        }
+    }
+
     /// The progress of a running job as it is in memory, newer than what the store has.
     package func progress(of job: JobID) -> JobProgress? {
         entries.withLock { entries in entries.values.first { $0.progress.job == job }?.progress }?.snapshot

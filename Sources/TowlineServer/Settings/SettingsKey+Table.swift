@@ -119,7 +119,7 @@ extension SettingsKey {
     private static let pullKeys: [SettingsKey] = [
         SettingsKey(
             "pull.concurrency", .integer(1...10_000), default: "64",
-            "Transfers at once on this node."
+            "Transfers at once on this node; those that wait for silent sources do not count, up to three times as many."
         ),
         SettingsKey(
             "pull.per-origin", .integer(1...10_000), default: "8",
