@@ -46,7 +46,7 @@ final class HTTP2ActiveExchange {
 
     /// Reads a block of fields: an interim head, the final one or the trailers.
     func receive(_ headers: HPACKHeaders, isLast: Bool, budget: ReadBudget) -> Progress {
-        // As the setting counts them that was announced (RFC 9113 section 6.5.2).
+        // As RFC 9113 section 6.5.2 counts them.
         headBytes += headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 32 }
         guard headBytes <= limits.headBytes, headers.count <= limits.fields + 1 else {
             return fail(OutboundFailure.whileParsing(.headTooLarge, hasHead: hasHead))

@@ -73,7 +73,8 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler, ExchangeCarrier {
         var connection = NIOHTTP2Handler.ConnectionConfiguration()
         connection.initialSettings = [
             HTTP2Setting(parameter: .enablePush, value: 0),
-            HTTP2Setting(parameter: .maxHeaderListSize, value: limits.headBytes),
+            // Twice the limit, which is ours to hold: the handler of frames does not tell its own from a broken block.
+            HTTP2Setting(parameter: .maxHeaderListSize, value: 2 * limits.headBytes),
             HTTP2Setting(parameter: .initialWindowSize, value: window(budget)),
             HTTP2Setting(parameter: .maxFrameSize, value: budget.isSmall ? 16_384 : 65_536),
         ]

@@ -30,6 +30,8 @@ extension OutboundFailure {
         case is NIOHTTP2Errors.InvalidHTTP2HeaderFieldName, is NIOHTTP2Errors.InvalidHTTP2HeaderFieldValue,
             is NIOHTTP2Errors.ForbiddenHeaderField:
             http2("a field has a name or value that is not allowed", hasHead: hasHead)
+        case is NIOHTTP2Errors.UnableToParseFrame:
+            http2("its frames or fields cannot be read, or are far too large", hasHead: hasHead)
         case is any NIOHTTP2Error: http2("its frames break the rules", hasHead: hasHead)
         default: whileExchanging(error, hasResponse: hasHead)
         }

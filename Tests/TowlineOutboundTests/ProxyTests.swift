@@ -218,7 +218,8 @@ struct ProxyTests {
             }
             #expect(error?.code == .totalTimeout)
         }
-        await proxyServer.wait { $0.ended.count == 2 }
+        // On a busy machine the time may be over before the connection is there.
+        await proxyServer.wait { $0.ended.count == $0.accepted }
         await proxyServer.stop()
     }
 
