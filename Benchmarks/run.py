@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 FULL = {
-    "start": [], "idle": [], "pull": [], "transfers": [], "jobs": [], "events": [], "latency": [], "backlog": [],
+    "start": [], "idle": [], "pull": [], "s3": [], "transfers": [], "jobs": [], "events": [], "latency": [], "backlog": [],
     "queue": [],
 }
 QUICK = {
     "start": ["--runs", "5"], "idle": ["--runs", "1", "--settle", "4", "--jobs", "200"],
-    "pull": ["--runs", "1", "--mib", "256"], "transfers": ["--transfers", "50", "--mib", "16", "--hold", "2"],
+    "pull": ["--runs", "1", "--mib", "256"], "s3": ["--runs", "1", "--mib", "256"], "transfers": ["--transfers", "50", "--mib", "16", "--hold", "2"],
     "jobs": ["--runs", "1", "--jobs", "1000"], "events": ["--runs", "1", "--events", "5000"],
     "latency": ["--jobs", "50"], "backlog": ["--runs", "1", "--backlog", "50000", "--events", "5000"],
     "queue": [
