@@ -97,6 +97,7 @@ extension TransferCheckpoint {
     /// The checkpoint of what a store says is durable; nil where that is nothing.
     ///
     /// - Parameter prefix: What is durable, or nil for everything.
+    /// - Returns: The checkpoint to record.
     func limited(to prefix: StoredPrefix?) -> TransferCheckpoint? {
         guard let prefix else { return self }
         return prefix.bytes > 0
