@@ -213,8 +213,8 @@ def test_the_suite_of_the_store_passes_here_too(moto, bucket):
             [SUITES, "--testing-library", "swift-testing", *selection], cwd=ROOT, capture_output=True, text=True,
             timeout=300, env=clean_environment(environment),
         )
-        assert done.returncode == 0, done.stdout[-4000:]
-        return done.stdout
+        assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+        return done.stdout + done.stderr
 
     assert "6 tests in 1 suite passed" in suite(
         moto, bucket, "--filter", "S3LiveTests", "--skip", "S3LiveTests/presigned")
