@@ -75,6 +75,7 @@ def heading(given, *tools):
         ("towline", f"{first_line(given.bin, 'version')} ({given.bin})"),
     ]
     versions = {name: (name, "--version") for name in ("curl", "aria2c", "cc")}
+    versions["rclone"] = ("rclone", "version")
     versions["hey"] = ("dpkg-query", "--show", "hey")  # it does not tell its version itself
     return facts + [(tool, first_line(*versions[tool])) for tool in tools]
 

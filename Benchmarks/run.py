@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 FULL = {
-    "start": [], "idle": [], "pull": [], "parallel": [], "resets": [], "drip": [], "transfers": [], "jobs": [], "events": [], "latency": [], "backlog": [],
+    "start": [], "idle": [], "pull": [], "s3": [], "parallel": [], "resets": [], "drip": [], "transfers": [], "jobs": [],
+    "events": [], "latency": [], "backlog": [],
     "queue": [],
 }
 QUICK = {
     "start": ["--runs", "5"], "idle": ["--runs", "1", "--settle", "4", "--jobs", "200"],
-    "pull": ["--runs", "1", "--mib", "256"], "parallel": ["--runs", "1", "--mib", "256"],
+    "pull": ["--runs", "1", "--mib", "256"], "s3": ["--runs", "1", "--mib", "256"], "parallel": ["--runs", "1", "--mib", "256"],
     "resets": ["--runs", "1", "--mib", "256"], "drip": ["--transfers", "100", "--watch", "3"],
     "transfers": ["--transfers", "50", "--mib", "16", "--hold", "2"],
     "jobs": ["--runs", "1", "--jobs", "1000"], "events": ["--runs", "1", "--events", "5000"],

@@ -47,6 +47,7 @@ if [ "$bench" = yes ]; then
     need ffmpeg ffmpeg
     need redis-server redis-server
     need redis-benchmark redis-tools
+    need rclone rclone
 fi
 # python3 without python3-venv has the venv module but cannot put pip into an environment.
 if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
@@ -96,7 +97,8 @@ setup() {
         environment mns-1.1.5 aliyun-mns==1.1.5
         ;;
     test)
-        environment test pytest==8.4.2
+        # moto is the S3-compatible store of the tests.
+        environment test pytest==8.4.2 'moto[server]==5.2.5' boto3==1.44.8
         ;;
     *)
         say "unknown environment $1; there are vod-new, vod-2.16.16, vod-legacy, mns-1.3.0, mns-1.1.5 and test"

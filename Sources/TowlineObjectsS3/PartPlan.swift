@@ -2,7 +2,7 @@
 ///
 /// A store takes 10,000 parts of one upload, and none below 5 MiB but the last. Sizes begin small, since a part is held
 /// in memory until the store has it, and double every thousand parts up to what the memory for parts allows: with parts
-/// of at most 16 MiB an object can have 148 GiB, with 64 MiB 488 GiB, and with 4 GiB 8 TiB.
+/// of at most 16 MiB an object can have 148 GiB, with 64 MiB 492 GiB, and with 4 GiB 7.8 TiB.
 struct PartPlan: Sendable, Hashable {
     /// The smallest part that is not the last.
     static let smallest: Int64 = 5 << 20

@@ -70,7 +70,7 @@ struct HeldListener {
 
 extension PostgresStore {
     /// How often a listener's call alone is written down.
-    private static let listenerSeenEvery = Duration.seconds(60)
+    static let listenerSeenEvery = Duration.seconds(60)
     /// How long a call waits for transactions that are under way, when there are events that only they hold up.
     private static let settlingTries = 50
 
@@ -117,11 +117,7 @@ extension PostgresStore {
     private func noteSeen(_ name: String, at seenAt: Timestamp) async throws {
         let isDue = try await read { [self] in try now($0) - seenAt >= Self.listenerSeenEvery }
         guard isDue else { return }
-        try await write { transaction in
-            _ = transaction.connection.add(
-                ListenerSQL.noteSeen, .text(name), .time(transaction.now),
-                .time(transaction.now - Self.listenerSeenEvery))
-        }
+        try await write { $0.noteSeen(name) }
     }
 
     private struct Following {
@@ -193,9 +189,15 @@ extension Transaction {
     func acknowledge(_ event: EventID, by name: String) throws {
         let stored = try listener(name)
         let place = try place(of: event)
-        guard place > stored.acknowledged else { return }
+        guard place > stored.acknowledged else { return noteSeen(name) }
         connection.add(
             ListenerSQL.acknowledge, .text(name), .integer(place.commit), .integer(place.seq), .id(event), .time(now))
+    }
+
+    /// Notes that a listener has called, at most once a minute.
+    func noteSeen(_ name: String) {
+        connection.add(
+            ListenerSQL.noteSeen, .text(name), .time(now), .time(now - PostgresStore.listenerSeenEvery))
     }
 
     /// A listener whose row is taken.

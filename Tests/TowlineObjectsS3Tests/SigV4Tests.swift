@@ -1,4 +1,5 @@
 import Testing
+import TowlineCore
 
 @testable import TowlineObjectsS3
 
@@ -58,6 +59,21 @@ struct SigV4Tests {
         #expect(
             query.hasSuffix("&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"))
         #expect(query.contains("X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&"))
+    }
+
+    @Test("a URL is the one that botocore 1.44.8 makes of the same parts")
+    func presignedURL() throws {
+        let presigner = S3Presigner(
+            location: try S3Location(parsing: "s3://media/in?endpoint=http://127.0.0.1:9000&region=eu-1"),
+            credentials: S3Credentials(accessKeyID: "id", secretAccessKey: "secret", sessionToken: "to/ken="))
+        let url = try presigner.url(
+            for: ObjectKey("ab/x y.mp4"), at: Timestamp(milliseconds: 1_796_011_506_000), lifetime: 60,
+            fileName: "a b.mp4")
+        #expect(url.absoluteString.hasPrefix("http://127.0.0.1:9000/media/in/ab/x%20y.mp4?"))
+        #expect(url.query?.contains("X-Amz-Date=20261130T040506Z&X-Amz-Expires=60") == true)
+        #expect(
+            url.query?.hasSuffix("=03276b87f3e5957b08e891aeb9563c1f107c45c9e883ce670f8fc9dce5d87511") == true)
+        #expect(url.masked.contains("03276b87") == false)
     }
 
     @Test("a session token is in the URL, and signed")

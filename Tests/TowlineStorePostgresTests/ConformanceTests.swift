@@ -6,7 +6,9 @@ extension StoreSuite.Case: CustomTestStringConvertible {
     public var testDescription: String { description }
 }
 
-@Suite("the conformance suite on PostgreSQL", .enabled(if: PostgresServer.isAvailable, "no PostgreSQL server"))
+@Suite(
+    "the conformance suite on PostgreSQL", .serialized,
+    .enabled(if: PostgresServer.isAvailable, "no PostgreSQL server"))
 struct ConformanceTests {
     @Test("a store keeps its contract", arguments: StoreSuite.allCases)
     func conforms(_ storeCase: StoreSuite.Case) async throws {

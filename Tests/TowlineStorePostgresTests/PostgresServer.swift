@@ -104,7 +104,8 @@ final class PostgresServer: Sendable {
     /// Starts the server again on its data.
     func restart() throws {
         try control(
-            "-w", "-l", folder + "/log", "-o", "-k \(folder) -c listen_addresses= -c max_connections=300", "start")
+            "-w", "-l", folder + "/log-again", "-o", "-k \(folder) -c listen_addresses= -c max_connections=300", "start"
+        )
     }
 
     private func control(_ arguments: String...) throws {
