@@ -1,72 +1,165 @@
-package import TowlineCore
+import Synchronization
+import TowlineCore
 package import TowlineQueue
-package import TowlineStore
+import TowlineStore
 
-/// The built-in queues: not offered on PostgreSQL yet.
 extension PostgresStore {
-    private static var missing: StoreError {
-        StoreError(.unavailable, "the built-in queues are not offered on PostgreSQL yet")
+    /// This node's part of the queues.
+    var desk: QueueDesk { runner.desk }
+
+    /// Begins to do calls on queues, and to hear of other nodes' messages.
+    func startQueues(hub: PostgresSignals) {
+        let bell = QueueBell(pool: readers)
+        let desk = runner.desk
+        desk.start(pool: writers, runner: runner, settings: configuration) { bell.ring($0) }
+        hub.queueEar.withLock { ear in
+            ear = { [weak desk] payload in
+                guard let payload else { return desk?.hearOfAll() ?? () }
+                if let keys = bell.keys(of: payload) { desk?.hear(of: keys) }
+            }
+        }
     }
 
     package func createQueue(
         _ queue: QueueAddress, attributes: QueueAttributeChanges
-    ) async throws -> QueueCreation { throw Self.missing }
+    ) async throws -> QueueCreation {
+        try attributes.validate()
+        return try await decide { try $0.createQueue(queue, attributes: attributes) }
+    }
 
     package func setAttributes(_ changes: QueueAttributeChanges, of queue: QueueAddress) async throws {
-        throw Self.missing
+        try changes.validate()
+        try await decide { try $0.setAttributes(changes, of: queue) }
     }
 
     package func setDeadLetters(_ policy: DeadLetterPolicy?, of queue: QueueAddress) async throws {
-        throw Self.missing
+        try policy?.validate(for: queue.name)
+        try await decide { try $0.setDeadLetters(policy, of: queue) }
     }
 
-    package func queue(_ queue: QueueAddress) async throws -> QueueDescription { throw Self.missing }
+    package func deleteQueue(_ queue: QueueAddress) async throws {
+        try await decide { try $0.deleteQueue(queue) }
+    }
 
-    package func queues(
-        of account: AccountID, prefix: String, after marker: String?, limit: Int
-    ) async throws -> Page<QueueDescription> { throw Self.missing }
-
-    package func queueNames(
-        of account: AccountID, prefix: String, after marker: String?, limit: Int
-    ) async throws -> Page<QueueName> { throw Self.missing }
-
-    package func deleteQueue(_ queue: QueueAddress) async throws { throw Self.missing }
-
-    package func purgeQueue(_ queue: QueueAddress) async throws -> Int { throw Self.missing }
+    package func purgeQueue(_ queue: QueueAddress) async throws -> Int {
+        try await decide { try $0.purgeQueue(queue) }
+    }
 
     package func send(
         _ messages: [NewMessage], to queue: QueueAddress
-    ) async throws -> [Result<SentMessage, QueueError>] { throw Self.missing }
-
-    package func receive(_ request: ReceiveRequest, from queue: QueueAddress) async throws -> [ReceivedMessage] {
-        throw Self.missing
+    ) async throws -> [Result<SentMessage, QueueError>] {
+        try NewMessage.validate(batch: messages)
+        let outgoing = messages.map { message in
+            Result { () throws(QueueError) in
+                try message.validate()
+                return OutgoingMessage(message)
+            }
+        }
+        let sent = try await call(queue) { .send(outgoing, $0) }
+        return sent.map { result in
+            result.map { message in
+                SentMessage(
+                    id: message.id, digest: message.digest,
+                    handle: message.isDelayed ? desk.receiptKey.text(of: message.handle, in: queue) : nil,
+                    visibleAt: message.handle.validUntil)
+            }
+        }
     }
 
-    package func giveBack(_ handles: [String], to queue: QueueAddress) async throws { throw Self.missing }
+    package func receive(_ request: ReceiveRequest, from queue: QueueAddress) async throws -> [ReceivedMessage] {
+        try request.validate()
+        let desk = desk
+        let since = desk.waiters.now
+        let claims = try await desk.waiters.call { waiter in
+            let call = QueueCall(
+                address: queue,
+                work: .receive(
+                    request, waiter, since: since, onFailure: { desk.waiters.fail(waiter, with: $0) }))
+            desk.remember(queue, key: call.key)
+            desk.add(call)
+        }
+        guard let claims else { return [] }
+        guard !Task.isCancelled else {
+            try await giveBack(claims.map(\.handle), to: queue)
+            throw CancellationError()
+        }
+        return claims.map { claim in
+            ReceivedMessage(
+                message: claim.message, handle: desk.receiptKey.text(of: claim.handle, in: queue),
+                nextVisibleAt: claim.handle.validUntil)
+        }
+    }
 
-    package func peek(_ count: Int, in queue: QueueAddress) async throws -> [QueueMessage] { throw Self.missing }
+    package func giveBack(_ handles: [String], to queue: QueueAddress) async throws {
+        let key = desk.receiptKey
+        try await giveBack(handles.compactMap { try? key.handle(from: $0, of: queue) }, to: queue)
+    }
+
+    private func giveBack(_ handles: [ReceiptHandle], to queue: QueueAddress) async throws {
+        guard !handles.isEmpty else { return }
+        try await call(queue) { .giveBack(handles, $0) }
+    }
 
     package func delete(_ handles: [String], from queue: QueueAddress) async throws -> [QueueError?] {
-        throw Self.missing
+        try QueueLimit.batchCount.check(handles.count)
+        let opened = handles.map { open($0, of: queue) }
+        return try await call(queue) { .delete(opened, $0) }
     }
 
     package func changeVisibility(
         of handle: String, in queue: QueueAddress, to visibility: Duration
-    ) async throws -> ChangedVisibility { throw Self.missing }
+    ) async throws -> ChangedVisibility {
+        try QueueLimit.visibility.check(visibility)
+        let opened = open(handle, of: queue)
+        let changed = try await call(queue) { .change(opened, to: visibility, $0) }
+        return ChangedVisibility(
+            handle: desk.receiptKey.text(of: changed, in: queue), nextVisibleAt: changed.validUntil)
+    }
 
-    package func nextVisible(in queue: QueueAddress) async throws -> Duration? { throw Self.missing }
+    package func trimQueues(limit: Int) async throws -> Int {
+        let limit = max(1, limit)
+        var count = 0
+        var walk: Int64? = 0
+        while let last = walk, count < limit {
+            let most = min(limit - count, 200)
+            let step = try await write { try $0.trimQueues(limit: most, after: last) }
+            count += step.count
+            walk = step.next
+        }
+        return count
+    }
 
-    package func trimQueues(limit: Int) async throws -> Int { 0 }
+    package var waitingReceives: Int { desk.waiters.count }
 
-    package var waitingReceives: Int { 0 }
+    package func endQueueWaits() { desk.waiters.close() }
 
-    package func endQueueWaits() {}
-}
+    private func open(_ handle: String, of queue: QueueAddress) -> Result<ReceiptHandle, QueueError> {
+        let key = desk.receiptKey
+        return Result { () throws(QueueError) in try key.handle(from: handle, of: queue) }
+    }
 
-extension Transaction {
-    /// Puts a new event into the built-in queue that is its endpoint, within the terminal write of its run, with a
-    /// delivery that tells of it.
-    ///
-    /// - Returns: Whether the event has its delivery; otherwise nothing was written, and it needs an ordinary one.
-    func putIntoQueue(_ event: NewRows.EventRow, of endpoint: HeldEndpoint) throws -> Bool { false }
+    /// Does a call in its turn and returns its result after the commit.
+    private func call<T: Sendable>(
+        _ queue: QueueAddress, _ work: (QueueReply<T>) -> QueueWork
+    ) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            desk.add(QueueCall(address: queue, work: work(QueueReply { continuation.resume(with: $0) })))
+        }
+    }
+
+    /// Runs an operation on queues in a transaction of its own; what it refuses is thrown and undone.
+    private func decide<T: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> T) async throws -> T {
+        let outcome: Result<T, QueueError> = try await writers.perform { [runner] session in
+            do {
+                return .success(
+                    try runner.run(on: session) { transaction in
+                        try transaction.start()
+                        return try body(transaction)
+                    })
+            } catch let error as QueueError {
+                return .failure(error)
+            }
+        }
+        return try outcome.get()
+    }
 }

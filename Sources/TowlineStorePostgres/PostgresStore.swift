@@ -70,11 +70,13 @@ package final class PostgresStore: Store, SharedSlotStore {
         ear = NotificationEar(
             connector: connector, hub: hub, safetyPoll: configuration.safetyPoll, logger: logger)
         batches = Batches(pool: writers, runner: runner, settings: configuration)
+        startQueues(hub: hub)
     }
 
     deinit {
         let reason = StoreError(.unavailable, "the store is closed")
         ear.stop()
+        runner.desk.stop()
         writers.abandon(reason)
         readers.abandon(reason)
     }
@@ -138,6 +140,7 @@ package final class PostgresStore: Store, SharedSlotStore {
     package func close() async {
         let reason = StoreError(.unavailable, "the store is closed")
         ear.stop()
+        runner.desk.stop()
         await writers.close(reason)
         await readers.close(reason)
         await ear.ended()

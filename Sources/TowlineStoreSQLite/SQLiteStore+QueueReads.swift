@@ -73,20 +73,6 @@ extension SQLiteStore {
     }
 }
 
-/// Which names a list shows: those from `from` to before `end` that come after `after`.
-private struct NameRange {
-    let after: String
-    let from: String
-    let end: String
-
-    /// Names that begin with a prefix; all of them are ASCII and sort before the character DEL.
-    init(prefix: String, after marker: String?) {
-        after = marker ?? ""
-        from = prefix
-        end = prefix + "\u{7F}"
-    }
-}
-
 /// A queue with its counters as they stand in its row.
 private struct QueueSnapshot {
     let queue: StoredQueue
@@ -110,15 +96,8 @@ private struct QueueSnapshot {
         let due = try connection.first(QueueReadSQL.due, .integer(queue.id), .time(now), .time(cutoff)) {
             StoredCounts($0, first: 0)
         }
-        let gone = expired ?? StoredCounts()
-        let shown = due ?? StoredCounts()
-        return QueueDescription(
-            address: queue.address, attributes: queue.attributes, deadLetter: queue.deadLetter,
-            createdAt: queue.createdAt, modifiedAt: queue.modifiedAt,
-            counts: MessageCounts(
-                active: counts.shown - gone.shown + shown.total,
-                inactive: counts.received - gone.received - shown.received,
-                delayed: counts.delayed - gone.delayed - shown.delayed))
+        return queue.description(
+            counts: MessageCounts(stored: counts, gone: expired ?? StoredCounts(), shown: due ?? StoredCounts()))
     }
 }
 

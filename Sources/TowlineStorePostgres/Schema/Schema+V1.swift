@@ -3,7 +3,7 @@ extension Schema {
     ///
     /// Times are milliseconds since 1970, identifiers are `uuid`. States are the numbers of `StoredStates.swift`. Tables
     /// whose rows change leave room on their pages, so that a change that touches no index stays on its page.
-    static let v1 = jobTables + eventTables + laneTables + endpointTables + accountTables + replayTables
+    static let v1 = jobTables + eventTables + laneTables + endpointTables + accountTables + replayTables + queueTables
 
     private static let jobTables = """
         CREATE SEQUENCE job_numbers;

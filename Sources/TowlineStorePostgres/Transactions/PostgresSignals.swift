@@ -21,6 +21,8 @@ final class PostgresSignals: Sendable {
     private let local: StoreSignals
     private let pool: PostgresPool
     private let state = Mutex(State())
+    /// Hears what nodes say about queues; nil says that anything may have been missed.
+    let queueEar = Mutex<(@Sendable (String?) -> Void)?>(nil)
 
     /// Signals for the engines of this process, sent to other nodes on a connection of a pool.
     init(signals: StoreSignals, pool: PostgresPool) {
@@ -43,10 +45,14 @@ final class PostgresSignals: Sendable {
     }
 
     /// Wakes everybody: something may have been missed.
-    func wakeAll() { for topic in StoreTopic.allCases { local.send(topic) } }
+    func wakeAll() {
+        for topic in StoreTopic.allCases { local.send(topic) }
+        queueEar.withLock { $0 }?(nil)
+    }
 
     /// Takes in the payload of a notification.
     func receive(_ payload: String) {
+        if payload.hasPrefix(QueueBell.prefix) { return queueEar.withLock { $0 }?(payload) ?? () }
         let parts = payload.split(separator: " ", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0] != Substring(String(node, radix: 16)) else { return }
         let bits = UInt32(parts[1], radix: 16) ?? .max

@@ -1,4 +1,5 @@
 import TowlineCore
+import TowlineQueue
 import TowlineStore
 
 /// What an operation works with inside one transaction: the connection, the moment, what it leaves to be done.
@@ -25,8 +26,15 @@ final class Transaction {
     /// Rows that it adds, written together.
     var rows = NewRows()
 
+    /// What it changes in queues.
+    var queueChanges = QueueChanges()
+    /// Queues that it has looked for; nil for those that are not there.
+    var queues: [QueueAddress: StoredQueue?] = [:]
+
     /// Lanes that this node has met.
     let laneCache: LaneCache
+    /// This node's part of the queues.
+    let desk: QueueDesk
 
     private let session: PostgresSession
     private let turns: LaneTurns
@@ -35,13 +43,14 @@ final class Transaction {
     /// Begins a transaction: the first statements go with the operation's own.
     init(
         connection: PostgresConnection, session: PostgresSession, settings: PostgresStoreConfiguration,
-        turns: LaneTurns, laneCache: LaneCache
+        turns: LaneTurns, laneCache: LaneCache, desk: QueueDesk
     ) {
         self.connection = connection
         self.session = session
         self.settings = settings
         self.turns = turns
         self.laneCache = laneCache
+        self.desk = desk
         connection.add(TransactionSQL.begin)
         clock = connection.add(TransactionSQL.clock)
     }
@@ -68,11 +77,13 @@ final class Transaction {
 
     /// Writes what the operation has gathered and commits.
     func commit() throws {
+        try writeQueueRows()
         try writeRows()
         try saveEndpoints()
         settleReplays()
         settleLanes()
         settleCounters()
+        settleQueues()
         connection.add(TransactionSQL.commit)
         try connection.flush()
     }

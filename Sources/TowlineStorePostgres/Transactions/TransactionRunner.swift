@@ -14,11 +14,14 @@ final class TransactionRunner: Sendable {
     let turns = LaneTurns()
     /// Lanes that this node has met.
     let lanes = LaneCache()
+    /// This node's part of the queues.
+    let desk: QueueDesk
 
     /// A runner that sends signals after commits.
     init(settings: PostgresStoreConfiguration, signals: PostgresSignals) {
         self.settings = settings
         self.signals = signals
+        desk = QueueDesk(settings: settings)
     }
 
     /// Runs an operation and commits.
@@ -36,7 +39,7 @@ final class TransactionRunner: Sendable {
             let isFresh = session.isDisconnected
             let transaction = Transaction(
                 connection: try session.connected(), session: session, settings: settings, turns: turns,
-                laneCache: lanes)
+                laneCache: lanes, desk: desk)
             do {
                 let result = try body(transaction)
                 try commit(transaction)

@@ -2,21 +2,6 @@ import TowlineCore
 import TowlineQueue
 import TowlineStore
 
-/// A message that is valid as far as its sender can know, with what can be worked out before the writer's turn.
-struct OutgoingMessage: Sendable {
-    let message: NewMessage
-    let digest: BodyDigest
-    /// The column `properties`.
-    let properties: String?
-
-    /// Works out what depends on nothing but the message.
-    init(_ message: NewMessage) {
-        self.message = message
-        digest = BodyDigest(of: message.body)
-        properties = MessageProperties(of: message).text
-    }
-}
-
 /// A message that was inserted.
 struct InsertedMessage: Sendable {
     let id: MessageID

@@ -223,16 +223,6 @@ extension WriteContext {
     }
 }
 
-extension QueueMessage {
-    /// The message as the receiver sees it after a receive.
-    fileprivate func with(_ timing: MessageTiming) -> QueueMessage {
-        QueueMessage(
-            id: id, body: body, digest: digest, priority: priority, enqueuedAt: enqueuedAt,
-            firstDequeuedAt: timing.firstDequeuedAt, dequeueCount: timing.dequeueCount, groupID: groupID,
-            userProperties: userProperties, systemProperties: systemProperties)
-    }
-}
-
 /// The statements that find messages to be received.
 enum ReceiveSQL {
     static let shown = SQL(

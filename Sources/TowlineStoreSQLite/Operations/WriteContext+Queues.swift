@@ -121,26 +121,6 @@ extension WriteContext {
     }
 }
 
-/// The counters of a queue by ``MessageHiding``, as they stand in its row.
-struct StoredCounts: Sendable {
-    var shown = 0
-    var received = 0
-    var delayed = 0
-
-    /// No messages.
-    init() {}
-
-    /// Reads three columns.
-    init(_ row: borrowing SQLRow, first: Int) {
-        shown = row.int(first)
-        received = row.int(first + 1)
-        delayed = row.int(first + 2)
-    }
-
-    /// All messages that have a row.
-    var total: Int { shown + received + delayed }
-}
-
 /// The statements about queues.
 enum QueueSQL {
     static let find = SQL("SELECT \(QueueRows.columns) FROM queues WHERE account_id = ? AND name = ?")

@@ -2,12 +2,6 @@ import TowlineCore
 import TowlineQueue
 import TowlineStore
 
-/// One message claimed for a receiver, with what its handle is made of.
-struct ClaimedMessage: Sendable {
-    let handle: ReceiptHandle
-    let message: QueueMessage
-}
-
 /// Receivers that wait for messages of a store; an answer is what was claimed for one of them.
 typealias MessageWaiters = QueueWaiters<[ClaimedMessage]>
 

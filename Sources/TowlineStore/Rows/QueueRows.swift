@@ -1,31 +1,30 @@
-import TowlineCore
-import TowlineQueue
-import TowlineStore
+package import TowlineCore
+package import TowlineQueue
 
 /// A queue as the store keeps it, without its counters.
-struct StoredQueue: Sendable {
+package struct StoredQueue: Sendable {
     /// Its number, under which its messages are kept.
-    let id: Int64
-    let address: QueueAddress
-    let attributes: QueueAttributes
-    let deadLetter: DeadLetterPolicy?
-    let createdAt: Timestamp
-    let modifiedAt: Timestamp
+    package let id: Int64
+    package let address: QueueAddress
+    package let attributes: QueueAttributes
+    package let deadLetter: DeadLetterPolicy?
+    package let createdAt: Timestamp
+    package let modifiedAt: Timestamp
 }
 
 /// How queues are read and written: the same columns in every query.
-enum QueueRows {
+package enum QueueRows {
     /// Columns of a query over `queues`.
-    static let columns = """
+    package static let columns = """
         id, account_id, name, delay, maximum_bytes, retention, visibility, polling_wait, logging, dead_letters_to,
           max_receives, created_at, modified_at
         """
 
     /// The first column after ``columns``.
-    static let end = 13
+    package static let end = 13
 
     /// Reads ``columns``.
-    static func read(_ row: borrowing SQLRow) -> StoredQueue {
+    package static func read(_ row: borrowing some StoredRow & ~Copyable) -> StoredQueue {
         var attributes = QueueAttributes()
         attributes.delay = .seconds(row.integer(3))
         attributes.maximumMessageBytes = row.int(4)
@@ -44,32 +43,39 @@ enum QueueRows {
 }
 
 /// A message with what the store needs to act on it.
-struct StoredMessage: Sendable {
+package struct StoredMessage: Sendable {
     /// Its number.
-    let number: Int64
-    let timing: MessageTiming
-    let message: QueueMessage
+    package let number: Int64
+    package let timing: MessageTiming
+    package let message: QueueMessage
+
+    /// Joins the parts of a stored message.
+    package init(number: Int64, timing: MessageTiming, message: QueueMessage) {
+        self.number = number
+        self.timing = timing
+        self.message = message
+    }
 }
 
 /// How messages are read and written: the same columns in every query.
-enum MessageRows {
+package enum MessageRows {
     /// Columns of a query over `queue_messages`.
-    static let timingColumns = """
+    package static let timingColumns = """
         id, hiding, visible_at, dequeue_count, first_dequeued_at, receive, revision, enqueued_at
         """
 
     /// Columns of a query over `queue_messages` that begin with ``timingColumns``.
-    static let columns = "\(timingColumns), priority, message_id, digest, properties, body"
+    package static let columns = "\(timingColumns), priority, message_id, digest, properties, body"
 
     /// Reads ``timingColumns``.
-    static func timing(_ row: borrowing SQLRow) throws -> MessageTiming {
+    package static func timing(_ row: borrowing some StoredRow & ~Copyable) throws -> MessageTiming {
         MessageTiming(
             enqueuedAt: row.time(7), hiding: try MessageHiding(number: row.int(1)), visibleAt: row.time(2),
             dequeueCount: row.int(3), firstDequeuedAt: row.time(4), receive: row.integer(5), revision: row.int(6))
     }
 
     /// Reads ``columns``.
-    static func read(_ row: borrowing SQLRow) throws -> StoredMessage {
+    package static func read(_ row: borrowing some StoredRow & ~Copyable) throws -> StoredMessage {
         let timing = try timing(row)
         let properties = MessageProperties(text: row.optionalText(11))
         return StoredMessage(
@@ -83,20 +89,20 @@ enum MessageRows {
 }
 
 /// What a message carries beside its body: the column `properties`, NULL where there is nothing.
-struct MessageProperties: Sendable {
-    var groupID: String?
-    var user: [MessageProperty] = []
-    var system: [MessageProperty] = []
+package struct MessageProperties: Sendable {
+    package var groupID: String?
+    package var user: [MessageProperty] = []
+    package var system: [MessageProperty] = []
 
     /// The properties of a message that is sent.
-    init(of message: NewMessage) {
+    package init(of message: NewMessage) {
         groupID = message.groupID
         user = message.userProperties
         system = message.systemProperties
     }
 
     /// Reads the column; what cannot be read must not keep a message from being received.
-    init(text: String?) {
+    package init(text: String?) {
         guard let text, let json = try? JSONParser.parse(text.utf8) else { return }
         groupID = json["group"]?.string
         user = Self.properties(json["user"])
@@ -104,7 +110,7 @@ struct MessageProperties: Sendable {
     }
 
     /// What to write into the column.
-    var text: String? {
+    package var text: String? {
         guard groupID != nil || !user.isEmpty || !system.isEmpty else { return nil }
         return JSONValue.members([
             "group": groupID.json, "user": user.isEmpty ? nil : Self.json(user),
@@ -127,7 +133,7 @@ struct MessageProperties: Sendable {
 }
 
 extension MessageHiding: StoredAsNumber {
-    var number: Int {
+    package var number: Int {
         switch self {
         case .none: 0
         case .received: 1
