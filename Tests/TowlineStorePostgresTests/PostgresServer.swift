@@ -16,13 +16,13 @@ final class PostgresServer: Sendable {
     /// Whether tests can have a server.
     static var isAvailable: Bool { programs != nil }
 
-    private static let started = Mutex<Result<PostgresServer, PostgresServerError>?>(nil)
+    private static let started = Mutex<Result<PostgresServer, any Error>?>(nil)
 
     /// The server of this test process.
     static func shared() throws -> PostgresServer {
         try started.withLock { started in
             if let started { return try started.get() }
-            let result = Result { () throws(PostgresServerError) in try PostgresServer() }
+            let result = Result { try PostgresServer() }
             started = result
             return try result.get()
         }
@@ -30,39 +30,33 @@ final class PostgresServer: Sendable {
 
     private let folder: String
     private let programs: String
-    /// The watcher, and the pipe that ends it when this process ends.
-    private let watcher: Process
-    private let lifeline: Pipe
+    /// The end of a pipe: the watcher stops the server when this process lets go of it.
+    private let lifeline: Int32
 
     /// Makes the data and starts a server of its own.
     ///
     /// - Parameter options: What its command line has beside the usual.
     /// - Throws: ``PostgresServerError`` when it does not start.
-    init(options: String = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off") throws(PostgresServerError)
-    {
+    init(options: String = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off") throws {
         guard let programs = Self.programs else { throw PostgresServerError("there is no PostgreSQL server") }
         self.programs = programs
         folder = "/tmp/towline-pg-\(UUID().uuidString.prefix(8))"
-        watcher = Process()
-        lifeline = Pipe()
-        let output = Pipe()
-        watcher.executableURL = URL(fileURLWithPath: "/bin/sh")
-        watcher.arguments = ["-c", Self.script, "sh", programs, folder, options]
-        watcher.standardInput = lifeline
-        watcher.standardOutput = output
-        watcher.standardError = FileHandle.nullDevice
-        do {
-            try watcher.run()
-        } catch {
-            throw PostgresServerError("the shell does not start: \(error)")
-        }
+        let input = try Spawn.makePipe()
+        let output = try Spawn.makePipe()
+        lifeline = input.write
+        _ = try Spawn.start(
+            ["/bin/sh", "-c", Self.script, "sh", programs, folder, options], input: input.read, output: output.write)
+        close(input.read)
+        close(output.write)
+        defer { close(output.read) }
         // The script says one word when the server takes connections, and ends without it otherwise.
-        let word = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        guard word.hasPrefix("ready") else {
+        guard String(decoding: Spawn.read(output.read), as: UTF8.self).hasPrefix("ready") else {
             let log = (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? ""
             throw PostgresServerError("the PostgreSQL server does not start: \(log.suffix(500))")
         }
     }
+
+    deinit { close(lifeline) }
 
     /// Runs until its standard input is closed; the server must not run as root.
     private static let script = """
@@ -104,36 +98,22 @@ final class PostgresServer: Sendable {
     /// Starts the server again on its data.
     func restart() throws {
         try control(
-            "-w", "-l", folder + "/log-again", "-o", "-k \(folder) -c listen_addresses= -c max_connections=300", "start"
+            "-w", "-o", "-k \(folder) -c listen_addresses= -c max_connections=300", "start"
         )
     }
 
     private func control(_ arguments: String...) throws {
-        let process = Process()
-        let isRoot = getuid() == 0
-        process.executableURL = URL(fileURLWithPath: isRoot ? "/usr/bin/setpriv" : programs + "/pg_ctl")
-        let identity = ["--reuid=postgres", "--regid=postgres", "--init-groups", programs + "/pg_ctl"]
-        process.arguments = (isRoot ? identity : []) + ["-D", folder + "/data"] + arguments
-        process.currentDirectoryURL = URL(fileURLWithPath: folder)
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw PostgresServerError("pg_ctl \(arguments) failed") }
+        let identity = ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+        let command = [programs + "/pg_ctl", "-D", folder + "/data", "-l", folder + "/data/log-again"] + arguments
+        _ = Spawn.wait(for: try Spawn.start((getuid() == 0 ? identity : []) + command))
     }
 
     /// Keeps a transaction open that has a snapshot of now.
-    func holdTransaction(seconds: Int) throws -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: programs + "/psql")
-        process.arguments = [
-            "-X", "-q", "-h", folder, "-U", "postgres", "-c",
+    func holdTransaction(seconds: Int) throws -> pid_t {
+        try Spawn.start([
+            programs + "/psql", "-X", "-q", "-h", folder, "-U", "postgres", "-c",
             "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class; SELECT pg_sleep(\(seconds + 60))",
-        ]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        return process
+        ])
     }
 
     /// What the server has written into its log.
@@ -142,20 +122,12 @@ final class PostgresServer: Sendable {
     /// Runs statements as the superuser and gives what they print.
     @discardableResult
     func run(_ sql: String, schema: String = "public") throws -> String {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: programs + "/psql")
-        process.arguments = [
-            "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", folder, "-U", "postgres", "-c", sql,
-        ]
-        process.environment = ["PGOPTIONS": "-csearch_path=\(schema)", "PATH": "/usr/bin:/bin"]
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw PostgresServerError(text) }
-        return text
+        try Spawn.run(
+            [
+                programs + "/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", folder, "-U", "postgres",
+                "-c",
+                sql,
+            ], environment: ["PGOPTIONS=-csearch_path=\(schema)"])
     }
 }
 

@@ -36,7 +36,7 @@ struct StoreFigures {
         } while .now < end
         let spent = try server.run("SELECT sum(total_exec_time) FROM public.pg_stat_statements")
         figures.report("\(waiting) waiting", serverTime: Double(spent.split(separator: "\n").first ?? "0") ?? 0)
-        held?.terminate()
+        if let held { kill(held, SIGTERM) }
         await store.close()
     }
 

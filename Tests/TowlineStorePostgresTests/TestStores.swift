@@ -27,7 +27,7 @@ func configuration(url: String, offset: TestOffset = TestOffset()) throws -> Pos
     var configuration = PostgresStoreConfiguration(
         url: url, secretBox: try SecretBox(key: [UInt8](repeating: 7, count: 32)), composer: StoreSuite.composer)
     configuration.clockOffset = { offset.value }
-    configuration.writers = 3
+    configuration.writers = 2
     configuration.readers = 1
     return configuration
 }
