@@ -69,6 +69,25 @@ extension OutboundClient {
         }
     }
 
+    /// Connects anew to an origin that spoke HTTP/2 without having been offered it, and has not understood the request.
+    ///
+    /// - Throws: The failure of the request where that was not the reason, or where the origin does not offer HTTP/2.
+    func connectOverHTTP2(
+        after failure: OutboundError, on connection: HTTP1Connection, deadline: NIODeadline?
+    ) async throws(OutboundError) -> HTTP1Connection {
+        guard failure.mayWantHTTP2, connection.key.scheme == .https, !connection.isHTTP2, !Task.isCancelled else {
+            throw failure
+        }
+        let limit = NIODeadline.now() + TimeAmount(configuration.connectTimeout)
+        do throws(OutboundError) {
+            let second = try await connect(connection.key, offering: .http2, deadline: min(deadline ?? limit, limit))
+            http2Origins.remember(connection.key)
+            return second
+        } catch {
+            throw failure
+        }
+    }
+
     /// Connects to one address, directly or through the first address of the proxy that can be connected.
     private func connect(
         _ key: HTTP1Connection.Key, offering applicationProtocol: ApplicationProtocol, deadline: NIODeadline

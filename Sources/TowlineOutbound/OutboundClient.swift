@@ -114,16 +114,12 @@ package final class OutboundClient: OutboundCaller {
             if let response = try await onIdleConnection(request, call: call, trace: &trace) { return response }
             let connection = try await connect(
                 to: addresses, for: request.url, deadline: deadline, trace: &trace)
+            let second: HTTP1Connection
             do throws(OutboundError) {
                 return try await run(request, call: call, on: connection, isReused: false, trace: &trace)
             } catch {
-                guard error.mayWantHTTP2, connection.key.scheme == .https, !connection.isHTTP2, !Task.isCancelled
-                else { throw error }
+                second = try await connectOverHTTP2(after: error, on: connection, deadline: deadline)
             }
-            // The origin speaks HTTP/2 without having been offered it, and has not understood the request.
-            http2Origins.remember(connection.key)
-            let second = try await connect(
-                to: [connection.key.address], for: request.url, deadline: deadline, trace: &trace)
             return try await run(request, call: call, on: second, isReused: false, trace: &trace)
         } catch {
             var error = error
