@@ -43,7 +43,7 @@ test-build: packages
 
 .PHONY: test-swift
 test-swift: test-build ## Runs the Swift tests
-	$(SWIFT) test --skip-build $(BUILD_FLAGS)
+	@SWIFT="$(SWIFT)" scripts/swift-tests.sh $(BUILD_FLAGS)
 
 .PHONY: test-sdk
 test-sdk: test-build ## Runs the official SDKs against the built binary

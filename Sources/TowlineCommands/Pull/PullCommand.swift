@@ -26,7 +26,7 @@ package struct PullCommand: AsyncParsableCommand {
               towline pull --title "Lesson 1" https://media.example.com/lesson-01.mp4
               towline pull --callback https://hook.example.com https://example.com/a.mp4
               towline pull --mirror https://b.example/a.mp4 https://a.example/a.mp4
-              towline pull --header "Authorization: Bearer TOKEN" --priority 1 https://a.example/a.mp4
+              towline pull --header "X-Token: abc" --priority 1 https://a.example/a.mp4
               towline pull --no-wait --json http://a.example/1.mp4 http://a.example/2.mp4
             """
     )

@@ -125,7 +125,7 @@ struct SettingsKindTests {
         (
             .storeURL,
             [
-                "", "towline.db", "sqlite:", "sqlite://host/a.db", "sqlite::memory:", "postgres://u:p@db/towline",
+                "", "towline.db", "sqlite:", "sqlite://host/a.db", "sqlite::memory:", "postgres:db", "postgres://",
                 "mysql:x", "SQLITE:a.db",
             ]
         ),

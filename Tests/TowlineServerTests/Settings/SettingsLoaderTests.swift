@@ -164,9 +164,8 @@ struct SettingsLoaderTests {
                 ["data.dir": ""], [:], "data.dir takes a path, not an empty value (set by --data-dir)"
             ),
             (
-                ["store.url": "postgres://towline:hunter2@db/towline"], [:],
-                "store.url takes sqlite:PATH, the only kind of store there is, "
-                    + "not \"postgres://…@db/towline\" (set by --store-url)"
+                ["store.url": "mysql://towline:hunter2@db/towline"], [:],
+                "store.url takes sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE (set by --store-url)"
             ),
             (
                 ["objects.url": "s4://bucket"], [:],
