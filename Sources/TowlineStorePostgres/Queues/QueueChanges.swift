@@ -128,7 +128,9 @@ extension Transaction {
         add(changes.ready)
         addHidden(changes.hidden, with: QueueRowSQL.hide)
         addHidden(changes.changed, with: QueueRowSQL.change)
-        for row in changes.hidden + changes.changed { desk.floors.noteHidden(until: row.timing.visibleAt, in: row.queue) }
+        for row in changes.hidden + changes.changed {
+            desk.floors.noteHidden(until: row.timing.visibleAt, in: row.queue)
+        }
         queueChanges.new = []
         queueChanges.ready = []
         queueChanges.hidden = []
@@ -209,7 +211,8 @@ extension Transaction {
         guard !rows.isEmpty else { return }
         connection.add(
             sql, .integers(rows.map(\.message)), .integers(rows.map(\.queue)),
-            .integers(rows.map { Int64($0.timing.hiding.number) }), .integers(rows.map(\.timing.visibleAt.milliseconds)),
+            .integers(rows.map { Int64($0.timing.hiding.number) }),
+            .integers(rows.map(\.timing.visibleAt.milliseconds)),
             .integers(rows.map { Int64($0.priority) }), .integers(rows.map(\.timing.enqueuedAt.milliseconds)),
             .integers(rows.map { Int64($0.timing.dequeueCount) }),
             .integers(rows.map(\.timing.firstDequeuedAt.milliseconds)), .integers(rows.map(\.timing.receive)),
