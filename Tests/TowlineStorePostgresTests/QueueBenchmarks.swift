@@ -134,26 +134,30 @@ struct QueueBenchmarks {
 
     /// A session of somebody else's, in the middle of a transaction that has looked at the tables and has a number.
     private struct OldTransaction {
-        private let process = Process()
-        private let input = Pipe()
+        private let process: pid_t
+        private let input: Int32
 
         init(_ server: PostgresServer, schema: String) throws {
-            let output = Pipe()
-            process.executableURL = URL(fileURLWithPath: (PostgresServer.programs ?? "") + "/psql")
-            process.arguments = ["-X", "-q", "-A", "-t", "-h", server.host, "-U", "postgres"]
-            process.environment = ["PGOPTIONS": "-csearch_path=\(schema)", "PATH": "/usr/bin:/bin"]
-            process.standardInput = input
-            process.standardOutput = output
-            try process.run()
+            let input = try Spawn.makePipe()
+            let output = try Spawn.makePipe()
+            self.input = input.write
+            process = try Spawn.start(
+                [
+                    (PostgresServer.programs ?? "") + "/psql", "-X", "-q", "-A", "-t", "-h", server.host, "-U",
+                    "postgres",
+                ], input: input.read, output: output.write, environment: ["PGOPTIONS=-csearch_path=\(schema)"])
+            close(input.read)
+            close(output.write)
             let sql = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_xact_id(), count(*) FROM queues;\n"
-            try input.fileHandleForWriting.write(contentsOf: Data(sql.utf8))
+            _ = Array(sql.utf8).withUnsafeBytes { write(input.write, $0.baseAddress, $0.count) }
             // The answer says that its snapshot is taken.
-            _ = output.fileHandleForReading.availableData
+            #expect(String(decoding: Spawn.read(output.read), as: UTF8.self).contains("|"))
+            close(output.read)
         }
 
         func end() {
-            try? input.fileHandleForWriting.close()
-            process.waitUntilExit()
+            close(input)
+            _ = Spawn.wait(for: process)
         }
     }
 }
