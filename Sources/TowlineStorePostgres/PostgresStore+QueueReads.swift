@@ -54,7 +54,7 @@ extension PostgresStore {
         let desk = desk
         let (isThere, wait) = try await read { [self] connection -> (Bool, Duration?) in
             guard let (found, now) = try find(queue, on: connection) else { return (false, nil) }
-            let (floor, _) = desk.floors.floor(.hidden, of: found.id)
+            let (floor, _) = desk.floors.readFloor(.hidden, of: found.id)
             let first = try connection.first(QueueReadSQL.firstHidden, .integer(found.id), .integer(floor)) {
                 $0.time(0)
             }
@@ -91,25 +91,28 @@ extension PostgresStore {
     ) throws -> [QueueDescription] {
         let start = ContinuousClock.now
         let asked = queues.map { queue in
-            let counts = desk.floors.floor(.counts, of: queue.id)
-            let age = desk.floors.floor(.age, of: queue.id)
-            let hidden = desk.floors.floor(.hidden, of: queue.id)
+            let counts = desk.floors.readFloor(.counts, of: queue.id)
+            let age = desk.floors.readFloor(.age, of: queue.id)
+            let hidden = desk.floors.readFloor(.hidden, of: queue.id)
             // Additions may come late; nothing is missed that came within a minute.
             let place = max(0, counts.floor - Int64(60_000) << 20)
             let pending = connection.add(
                 QueueReadSQL.counts, .integer(queue.id), .integer(place), .integer(age.floor),
                 .time(queue.attributes.expiryCutoff(at: now)), .integer(hidden.floor), .time(now))
-            return (queue, pending, isAgeSweep: age.isSweep)
+            let swept: [(QueueFloors.Index, Bool)] = [
+                (.counts, counts.isSweep), (.age, age.isSweep), (.hidden, hidden.isSweep),
+            ]
+            return (queue, pending, swept: swept.filter(\.1).map(\.0))
         }
         try connection.flush()
-        return try asked.map { queue, pending, isAgeSweep in
+        return try asked.map { queue, pending, swept in
             let counts = try pending.result().first { row in
                 (
                     stored: StoredCounts(row, first: 0), gone: StoredCounts(row, first: 3),
                     shown: StoredCounts(row, first: 6)
                 )
             }
-            if isAgeSweep { desk.floors.noteSweep(.age, of: queue.id, since: start) }
+            for index in swept { desk.floors.noteReadSweep(index, of: queue.id, since: start) }
             let stored = counts?.stored ?? StoredCounts()
             return queue.description(
                 counts: MessageCounts(
@@ -123,7 +126,7 @@ extension PostgresStore {
     ) throws -> [QueueMessage] {
         let cutoff = queue.attributes.expiryCutoff(at: now)
         let search = QueueSearch(desk.floors, queue: queue.id, cutoff: cutoff, now: now)
-        let (floor, _) = desk.floors.floor(.hidden, of: queue.id)
+        let (floor, _) = desk.floors.readFloor(.hidden, of: queue.id)
         let shown = connection.add(
             QueueReadSQL.shown, .integer(queue.id), .integers(QueuePlace.lanes), .integers(search.floors),
             .time(cutoff), .integer(count))

@@ -33,7 +33,10 @@ final class PostgresQueuesUnderTest: QueueStoreUnderTest {
     }
 }
 
-@Suite("the suite about queues on PostgreSQL", .enabled(if: PostgresServer.isAvailable, "no PostgreSQL server"))
+/// The server's clock goes on by itself, so that a case must not take a second where it says that none has passed.
+@Suite(
+    "the suite about queues on PostgreSQL", .serialized,
+    .enabled(if: PostgresServer.isAvailable, "no PostgreSQL server"))
 struct QueueConformanceTests {
     @Test("a store keeps its contract about queues", arguments: StoreSuite.queueCases)
     func conforms(_ queueCase: StoreSuite.QueueCase) async throws {

@@ -164,8 +164,8 @@ struct QueueNodeTests {
         try await store.send("1")
         #expect(try await store.receive().map(\.text) == ["1"])
         try await store.send("old")
-        // As if the transaction of the send had taken a minute (in places).
-        try nodes.run("UPDATE queue_ready SET place = place - 62914560000")
+        // As if the transaction of the send had taken a minute.
+        try nodes.run("UPDATE queue_ready SET place = place - (60000::bigint << 20)")
         #expect(try await store.receive(wait: .seconds(30)).map(\.text) == ["old"])
         await nodes.close()
     }

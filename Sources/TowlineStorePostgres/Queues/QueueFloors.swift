@@ -40,10 +40,21 @@ final class QueueFloors: Sendable {
         var age: Int64 = 0
         var counts: Int64 = 0
         var sweeps = [Sweep](repeating: Sweep(), count: Index.allCases.count)
+        /// The same of questions, which change no floors.
+        var readSweeps = [Sweep](repeating: Sweep(), count: Index.allCases.count)
         /// The end of hiding of the first hidden message; the distant future where none is hidden.
         var first = Int64.max
         /// Additions to the counters since they were last put together.
         var additions = 0
+
+        subscript(index: Index) -> Int64 {
+            switch index {
+            case .hidden: hidden
+            case .age: age
+            case .counts: counts
+            case .ready, .first: 0
+            }
+        }
     }
 
     private static let capacity = 8192
@@ -72,13 +83,22 @@ final class QueueFloors: Sendable {
     func floor(_ index: Index, of queue: Int64) -> (floor: Int64, isSweep: Bool) {
         change(queue) { floors in
             if floors.sweeps[index.rawValue].isDue(at: .now, every: .seconds(2)) { return (0, true) }
-            return switch index {
-            case .hidden: (floors.hidden, false)
-            case .age: (floors.age, false)
-            case .counts: (floors.counts, false)
-            case .ready, .first: (0, false)
-            }
+            return (floors[index], false)
         }
+    }
+
+    /// Where a question begins that changes nothing; at the beginning when that was not so for long.
+    func readFloor(_ index: Index, of queue: Int64) -> (floor: Int64, isSweep: Bool) {
+        change(queue) { floors in
+            if floors.readSweeps[index.rawValue].isDue(at: .now, every: .seconds(2)) { return (0, true) }
+            return (floors[index], false)
+        }
+    }
+
+    /// Notes how long a question from the very beginning took.
+    func noteReadSweep(_ index: Index, of queue: Int64, since start: ContinuousClock.Instant) {
+        let now = ContinuousClock.now
+        change(queue) { $0.readSweeps[index.rawValue] = Sweep(last: now, cost: now - start) }
     }
 
     /// Notes where the next look at an index may begin.

@@ -117,7 +117,7 @@ struct QueueReceives {
     /// - Parameters:
     ///   - unserved: Who they are.
     ///   - again: Whether there may be messages for them all the same.
-    /// - Throws: ``PostgresFailure``; ``StoreError``.
+    /// - Throws: ``PostgresFailure``.
     private mutating func settle(_ unserved: [Taker], again: Bool) throws {
         let (desk, key, news) = (desk, key, news)
         var waits = isLineFull
