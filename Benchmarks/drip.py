@@ -7,6 +7,7 @@ the jobs are cancelled, and nothing may be left in the media folder.
 
 import asyncio
 import http.client
+import resource
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ import common
 
 async def serve():
     running = [0]
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
     async def handle(reader, writer):
         try:
@@ -45,7 +48,7 @@ async def serve():
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0, backlog=4096)
     print(f"port {server.sockets[0].getsockname()[1]}", flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await asyncio.Event().wait()  # ends with the parent, or by SIGTERM
 
 
 def main():
@@ -58,7 +61,7 @@ def main():
     flags = ["--pull-concurrency", str(given.transfers), "--pull-per-origin", str(given.transfers)]
     with common.scratch(given) as folder, common.Towline(folder / "data", *flags, program=given.bin) as server:
         origin = subprocess.Popen(
-            common.dying_with_parent([sys.executable, str(Path(__file__)), "--serve"]), stdin=subprocess.PIPE,
+            common.dying_with_parent([sys.executable, str(Path(__file__)), "--serve"]), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, text=True)
         try:
             port = int(origin.stdout.readline().split()[1])
@@ -96,7 +99,7 @@ def main():
                 time.sleep(0.2)
             left = [path for path in (folder / "data" / "media").rglob("*") if path.is_file()]
         finally:
-            origin.stdin.close()
+            origin.terminate()
             origin.wait(20)
             origin.stdout.close()
     each = (peak[0] - before[0]) / given.transfers / 1024
