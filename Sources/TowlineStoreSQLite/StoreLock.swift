@@ -35,5 +35,11 @@ struct StoreLock {
     }
 
     /// Lets the next process in.
-    func release() { close(descriptor) }
+    ///
+    /// The lock is given back by name: a program that is being started just now has a copy of the descriptor until it
+    /// runs, and closing this one alone would leave the lock with it for that moment.
+    func release() {
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }
