@@ -23,6 +23,17 @@ func request(_ name: String = "a.mp4", origin: String = "https://origin.test:443
     return PullRequest(sourceURL: url, displayURL: url, origin: origin, metadata: metadata)
 }
 
+extension TimeOrderedID {
+    /// The form in which the server reads it.
+    var uuid: String { String(rawValue, radix: 16).leftPadded(to: 32) }
+}
+
+extension String {
+    fileprivate func leftPadded(to count: Int) -> String {
+        String(repeating: "0", count: max(0, count - self.count)) + self
+    }
+}
+
 extension PostgresStore {
     /// Opens a store of a schema of its own.
     static func make(

@@ -115,23 +115,27 @@ struct NodeTests {
 
     @Test("a listener sees an event of a slow transaction before those of faster ones that began later")
     func order() async throws {
-        let server = try PostgresServer.shared()
+        // On a server of its own: the slow transaction holds up every listener there.
+        let server = try PostgresServer()
         let url = try server.makeSchema()
         let store = try await PostgresStore.open(url: url)
         _ = try await store.openListener("l", account: nil, start: .beginning)
-        try await store.accept(2)
-        let claims = try await store.claim()
-        var seen: [EventID] = []
-        for claim in claims {
-            try await store.finish(claim)
-            for event in try await store.events(for: "l", limit: 10) {
-                seen.append(event.id)
-                try await store.acknowledge(event.id, by: "l")
-            }
-        }
-        let all = try await store.events(matching: EventFilter(), before: nil, limit: 10).items.map(\.event.id)
-        #expect(seen.count == 4)
-        #expect(Set(seen) == Set(all))
+        try await store.accept(1)
+        let slow = try SlowTransaction(on: server, schema: String(url.split(separator: "%3D").last ?? ""))
+        let event = EventID(rawValue: 7)
+        try slow.run(
+            """
+            BEGIN; INSERT INTO events (seq, id, committed, account_id, app, job, run, type, body, created_at)
+            SELECT nextval('event_numbers'), '\(event.uuid)', value + pg_current_xact_id()::text::bigint, 'a', 'b',
+              '\(EventID(rawValue: 8).uuid)', 1, 1, '', 0 FROM meta WHERE name = 'commit_offset';
+            """)
+        try await store.finish(try #require(try await store.claim().first))
+        let fast = try await store.events(matching: EventFilter(), before: nil, limit: 10).items.map(\.event.id)
+        #expect(fast.count == 2)
+        #expect(try await store.events(for: "l", limit: 10).isEmpty)
+        try slow.run("COMMIT;")
+        let seen = try await store.events(for: "l", limit: 10).map(\.id)
+        #expect(seen == [event] + fast.reversed())
         await store.close()
     }
 

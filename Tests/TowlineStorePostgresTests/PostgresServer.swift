@@ -105,15 +105,23 @@ final class PostgresServer: Sendable {
     private func control(_ arguments: String...) throws {
         let identity = ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
         let command = [programs + "/pg_ctl", "-D", folder + "/data", "-l", folder + "/data/log-again"] + arguments
-        _ = Spawn.wait(for: try Spawn.start((getuid() == 0 ? identity : []) + command))
+        guard Spawn.wait(for: try Spawn.start((getuid() == 0 ? identity : []) + command)) else {
+            throw PostgresServerError("pg_ctl \(arguments) failed")
+        }
     }
 
     /// Keeps a transaction open that has a snapshot of now.
     func holdTransaction(seconds: Int) throws -> pid_t {
-        try Spawn.start([
-            programs + "/psql", "-X", "-q", "-h", folder, "-U", "postgres", "-c",
-            "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class; SELECT pg_sleep(\(seconds + 60))",
-        ])
+        try Spawn.start(
+            psql + [
+                "-c",
+                "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class; SELECT pg_sleep(\(seconds + 60))",
+            ])
+    }
+
+    /// The program that runs statements, as the superuser.
+    var psql: [String] {
+        [programs + "/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", folder, "-U", "postgres"]
     }
 
     /// What the server has written into its log.
@@ -122,12 +130,7 @@ final class PostgresServer: Sendable {
     /// Runs statements as the superuser and gives what they print.
     @discardableResult
     func run(_ sql: String, schema: String = "public") throws -> String {
-        try Spawn.run(
-            [
-                programs + "/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", folder, "-U", "postgres",
-                "-c",
-                sql,
-            ], environment: ["PGOPTIONS=-csearch_path=\(schema)"])
+        try Spawn.run(psql + ["-c", sql], environment: ["PGOPTIONS=-csearch_path=\(schema)"])
     }
 }
 

@@ -72,3 +72,36 @@ enum Spawn {
         return text
     }
 }
+
+/// A transaction that another program keeps open for as long as a test wants.
+final class SlowTransaction {
+    private let input: Int32
+    private let output: Int32
+    private let process: pid_t
+
+    /// Connects to a schema.
+    init(on server: PostgresServer, schema: String) throws {
+        let input = try Spawn.makePipe()
+        let output = try Spawn.makePipe()
+        process = try Spawn.start(
+            server.psql, input: input.read, output: output.write, environment: ["PGOPTIONS=-csearch_path=\(schema)"])
+        close(input.read)
+        close(output.write)
+        self.input = input.write
+        self.output = output.read
+    }
+
+    deinit {
+        close(input)
+        close(output)
+        _ = Spawn.wait(for: process)
+    }
+
+    /// Runs statements; returns when they have run.
+    func run(_ sql: String) throws {
+        let text = Array((sql + "\n\\echo done\n").utf8)
+        guard write(input, text, text.count) == text.count else { throw PostgresServerError("psql has ended") }
+        let answer = String(decoding: Spawn.read(output), as: UTF8.self)
+        guard answer == "done\n" else { throw PostgresServerError(answer) }
+    }
+}
