@@ -120,6 +120,8 @@ extension RecordedRequest {
         tls = connection.tlsVersion
         http = connection.applicationProtocol == "h2" ? "HTTP/2" : "HTTP/1.1"
         isReused = connection.isReused
+        // Which one is a setting with a login in it.
+        if connection.isThroughProxy { proxy = "net.proxy" }
     }
 }
 

@@ -38,6 +38,7 @@ extension PullTransfer {
             bytes: configuration.checkpointBytes, time: configuration.checkpointTime, recorded: checkpoint.bytes,
             now: clock.elapsed)
         progress.place(at: checkpoint.bytes)
+        recorder.note { $0.resumedAt = checkpoint.bytes }
         try await ledger.record(checkpoint)
     }
 

@@ -93,6 +93,7 @@ struct PullTransfer {
     /// - Parameter record: Is told what is known about the last connection.
     /// - Throws: ``SourceError``, `JobFailure`, ``ObjectStoreError``, ``StoreError``, `CancellationError`.
     mutating func receive(noting record: inout JobAttemptRecord) async throws {
+        try await takeSlotOfFirstMirror()
         try await resume()
         repeat {
             try Task.checkCancellation()
@@ -106,6 +107,16 @@ struct PullTransfer {
                 try await moveOn(after: error)
             }
         } while !track.isComplete
+    }
+
+    /// Takes the slot of a mirror that an earlier attempt left bytes of: the claim's own is that of the job's origin.
+    private mutating func takeSlotOfFirstMirror() async throws {
+        let first = sources.current
+        guard first.index > 0, first.url.origin != claim.job.request.origin else { return }
+        guard await extras.take(first.url.origin) else {
+            throw JobFailure(.sourceUnavailable, "the limit of the mirror's origin is reached")
+        }
+        mirrorOrigin = first.url.origin
     }
 
     /// Goes to the next URL of the file, from its beginning.

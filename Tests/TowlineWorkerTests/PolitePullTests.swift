@@ -124,6 +124,49 @@ struct PolitePullTests {
         #expect(done.state == .succeeded)
     }
 
+    @Test("an attempt that begins with a mirror counts against the limit of the mirror's origin")
+    func resumedMirror() async throws {
+        let job = try await accept(mirrors: [Self.mirror])
+        let first = try #require(
+            try await test.store.claimJobs(
+                JobClaimRequest(node: NodeID("gone"), limit: 1, perOrigin: 1, lease: .seconds(30))
+            ).items.first)
+        let left = TransferCheckpoint(
+            version: SourceVersion(validator: "\"v1\"", total: 9), bytes: 3, crc64: 1, source: 1)
+        let held = "https://b.test/held.mp4"
+        let origin = try HTTPURL(parsing: held).origin
+        _ = try await test.store.accept(
+            JobSubmission(
+                account: .standard,
+                requests: [PullRequest(sourceURL: held, displayURL: held, origin: origin, priority: 1)]))
+        let fetcher = ScriptedFetcher([
+            held: [.hangs([1])], Self.mirror: [.bytes([1, 2, 3, 4, 5, 6, 7, 8, 9], announced: 9)],
+        ])
+        let changed = try await run(
+            fetcher,
+            configure: {
+                $0.perOrigin = 1
+                $0.retry.firstWait = .seconds(600)
+            }
+        ) {
+            // The mirror's origin is busy before the attempt begins.
+            while fetcher.count(held) == 0 { await Task.yield() }
+            _ = try await test.store.finish([
+                JobAttemptReport(
+                    job: job.id, lease: first.lease,
+                    result: .retry(Self.busy.failure, after: .zero, madeProgress: true), record: JobAttemptRecord(),
+                    leftover: .checkpoint(left))
+            ])
+            return try await test.wait(for: job.id) {
+                $0.attempts == 2 && ($0.state == .pending || $0.state.isTerminal)
+            }
+        }
+        #expect(
+            changed.failure?.message.contains("the mirror's origin") == true, "\(String(describing: changed.failure))")
+        #expect(fetcher.count(Self.mirror) == 0)
+        #expect(try await test.store.jobDetail(job.id)?.checkpoint == left)
+    }
+
     @Test("Retry-After is waited out, by every job of the origin")
     func retryAfter() async throws {
         var asks = Self.busy

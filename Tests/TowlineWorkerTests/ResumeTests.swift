@@ -208,6 +208,7 @@ struct ResumeTests {
         let attempts = try await bench.attempts(job.id)
         #expect(attempts.map(\.record.bytesReceived) == [150_000, 150_000])
         #expect(attempts.map(\.record.failure?.code) == [.sourceTruncated, nil])
+        #expect(attempts.map(\.record.recording?.resumedAt) == [nil, 150_000])
         try await bench.expectStored(done, Self.file)
         await bench.close()
     }

@@ -1,5 +1,7 @@
 import Testing
 import TowlineCore
+import TowlineOutbound
+import TowlineStore
 
 @testable import TowlineWorker
 
@@ -63,6 +65,18 @@ struct SourceListTests {
         let moved4 = list.moveOn(after: Self.gone)
         #expect(moved4)
         #expect(list.current.index == 2)
+    }
+}
+
+@Suite("What a recording says of a connection")
+struct RecordedConnectionTests {
+    @Test("that it went through the proxy, without naming the proxy's login", arguments: [true, false])
+    func proxy(isThroughProxy: Bool) {
+        var trace = OutboundTrace()
+        trace.connection = OutboundResponse.ConnectionInfo(tlsVersion: "TLSv1.3", isThroughProxy: isThroughProxy)
+        let recorded = RecordedRequest(trace, redirects: [])
+        #expect(recorded.proxy == (isThroughProxy ? "net.proxy" : nil))
+        #expect(recorded.tls == "TLSv1.3")
     }
 }
 
