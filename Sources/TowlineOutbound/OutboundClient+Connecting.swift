@@ -69,15 +69,20 @@ extension OutboundClient {
         }
     }
 
-    /// Connects anew to an origin that spoke HTTP/2 without having been offered it, and has not understood the request.
+    /// Connects anew to an origin that spoke HTTP/2 without having been offered it and has not understood the request, or
+    /// that chose no protocol and then hung up.
     ///
     /// - Throws: The failure of the request where that was not the reason, or where the origin does not offer HTTP/2.
     func connectOverHTTP2(
-        after failure: OutboundError, on connection: HTTP1Connection, deadline: NIODeadline?
+        for request: OutboundRequest, after failure: OutboundError, on connection: HTTP1Connection,
+        deadline: NIODeadline?
     ) async throws(OutboundError) -> HTTP1Connection {
-        guard failure.mayWantHTTP2, connection.key.scheme == .https, !connection.isHTTP2, !Task.isCancelled else {
-            throw failure
-        }
+        // Who hangs up may have understood the request all the same.
+        let hasHungUp =
+            failure.isBeforeResponse && connection.facts.applicationProtocol == nil && request.isIdempotent
+        guard failure.mayWantHTTP2 || hasHungUp, connection.key.scheme == .https, !connection.isHTTP2,
+            !Task.isCancelled
+        else { throw failure }
         let limit = NIODeadline.now() + TimeAmount(configuration.connectTimeout)
         do throws(OutboundError) {
             let second = try await connect(connection.key, offering: .http2, deadline: min(deadline ?? limit, limit))

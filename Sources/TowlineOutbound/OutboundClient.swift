@@ -118,7 +118,8 @@ package final class OutboundClient: OutboundCaller {
             do throws(OutboundError) {
                 return try await run(request, call: call, on: connection, isReused: false, trace: &trace)
             } catch {
-                second = try await connectOverHTTP2(after: error, on: connection, deadline: deadline)
+                second = try await connectOverHTTP2(
+                    for: request, after: error, on: connection, deadline: deadline)
             }
             return try await run(request, call: call, on: second, isReused: false, trace: &trace)
         } catch {

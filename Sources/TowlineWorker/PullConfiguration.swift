@@ -39,11 +39,11 @@ package struct PullConfiguration: Sendable {
     /// Connections of one transfer at most (`pull.max-connections`); the limit of its origin counts all of them.
     package var maxConnections = 16
     /// How long one connection is watched before several are tried; not a setting.
-    package var trialTime: Duration = .milliseconds(500)
+    package var trialTime: Duration = .milliseconds(250)
     /// How long the rest must take one connection for several to be tried; not a setting.
     package var worthwhileTime: Duration = .seconds(4)
     /// How often it is measured what several connections bring; not a setting.
-    package var gaugeTime: Duration = .milliseconds(250)
+    package var gaugeTime: Duration = .milliseconds(100)
     /// What one connection of several fetches at a time at most; not a setting.
     package var pieceBytes: Int64 = 16 << 20
     /// The least average speed over ``speedWindow``; 0 turns the check off.

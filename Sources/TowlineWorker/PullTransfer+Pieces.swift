@@ -99,7 +99,7 @@ extension PullTransfer {
                     try check(received: received - mark.received, now: now)
                     // The first period after a change shows what connecting costs, not what the change brings.
                     if mark.running == running, running == gauge.wanted, now > mark.time {
-                        gauge.measure(rate: Double(received - mark.received) / (now - mark.time).seconds)
+                        gauge.measure(bytes: received - mark.received, seconds: (now - mark.time).seconds)
                         if gauge.wanted < running { board.dismiss(running - gauge.wanted) }
                     }
                     mark = (received, throttled, now, running)

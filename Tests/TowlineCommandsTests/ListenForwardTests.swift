@@ -81,7 +81,7 @@ struct ListenForwardTests {
         }
     }
 
-    @Test("what a handler does after its status cannot undo it, and silence is no answer", .timeLimit(.minutes(1)))
+    @Test("what a handler does after its status cannot undo it, and silence is no answer", .timeLimit(.minutes(5)))
     func slowHandlers() async throws {
         let listener = FakeListener(events: ["one", "two"])
         let handler = ScriptedHandler(
@@ -162,7 +162,7 @@ struct ListenForwardTests {
         }
     }
 
-    @Test("an end in the middle of an event brings the same event again", .timeLimit(.minutes(1)))
+    @Test("an end in the middle of an event brings the same event again", .timeLimit(.minutes(5)))
     func interrupted() async throws {
         let listener = FakeListener(events: ["one", "two"])
         let handler = ScriptedHandler([FakeReply(body: "", isSilent: true), FakeReply(body: "ok")], of: listener)

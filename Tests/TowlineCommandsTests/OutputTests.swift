@@ -61,7 +61,7 @@ struct OutputTests {
 
     static let hasFullDevice = FileManager.default.fileExists(atPath: "/dev/full")
 
-    @Test("Ctrl-C and SIGTERM end a listener with code 0 and a sentence on where it goes on", .timeLimit(.minutes(1)))
+    @Test("Ctrl-C and SIGTERM end a listener with code 0 and a sentence on where it goes on", .timeLimit(.minutes(5)))
     func signals() async throws {
         let interrupted = await #expect(
             processExitsWith: .exitCode(0), observing: [\.standardErrorContent, \.standardOutputContent]

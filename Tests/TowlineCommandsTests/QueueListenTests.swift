@@ -5,7 +5,7 @@ import TowlineCore
 @testable import TowlineClient
 @testable import TowlineCommands
 
-@Suite("listening to a queue", .timeLimit(.minutes(1)))
+@Suite("listening to a queue", .timeLimit(.minutes(5)))
 struct QueueListenTests {
     private let harness = ListenHarness()
 

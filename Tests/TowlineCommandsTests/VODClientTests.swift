@@ -88,7 +88,7 @@ struct VODClientTests {
         }
     }
 
-    @Test("a server that begins its answer and does not end it is a timeout, too", .timeLimit(.minutes(1)))
+    @Test("a server that begins its answer and does not end it is a timeout, too", .timeLimit(.minutes(5)))
     func unfinished() async throws {
         try await FakeServer.serving({ _ in FakeReply(body: "{", isUnfinished: true) }) { server in
             let error = await #expect(throws: VODClientError.self) {

@@ -4,7 +4,7 @@ import TowlineCore
 import TowlineStore
 import TowlineTesting
 
-@Suite("Admin API: listeners", .timeLimit(.minutes(1)))
+@Suite("Admin API: listeners", .timeLimit(.minutes(5)))
 struct ListenerRouteTests {
     @Test("a listener gets the same event until it acknowledges it")
     func place() async throws {

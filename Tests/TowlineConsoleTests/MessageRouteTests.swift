@@ -10,7 +10,7 @@ import TowlineTesting
 
 @testable import TowlineConsole
 
-@Suite("Admin API: messages", .timeLimit(.minutes(1)))
+@Suite("Admin API: messages", .timeLimit(.minutes(5)))
 struct MessageRouteTests {
     @Test("messages are sent, seen, received by priority and deleted, their bodies as they came")
     func life() async throws {

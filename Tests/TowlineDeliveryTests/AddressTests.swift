@@ -9,7 +9,7 @@ import TowlineTesting
 @testable import TowlineDelivery
 
 /// Addresses of receivers that cannot be called, or not any more.
-@Suite("Addresses of receivers", .timeLimit(.minutes(1)))
+@Suite("Addresses of receivers", .timeLimit(.minutes(5)))
 struct AddressTests {
     /// Runs one attempt and gives its report.
     private func attempt(

@@ -9,7 +9,7 @@ import TowlineStoreSQLite
 import TowlineTesting
 import VODEvents
 
-@Suite("The delivery engine over a real store", .timeLimit(.minutes(1)))
+@Suite("The delivery engine over a real store", .timeLimit(.minutes(5)))
 struct DeliveryEngineTests {
     private static let url = "https://hook.example.com/vod/events"
     private static let now: Int64 = 1_767_323_045

@@ -6,7 +6,7 @@ import TowlineDelivery
 import TowlineStore
 import TowlineTesting
 
-@Suite("The flow of the delivery engine", .timeLimit(.minutes(1)))
+@Suite("The flow of the delivery engine", .timeLimit(.minutes(5)))
 struct EngineFlowTests {
     private func withEngine(
         _ store: MemoryDeliveryStore, _ sender: any EventSender, signals: StoreSignals = StoreSignals(),

@@ -7,7 +7,7 @@ import TowlineStore
 import TowlineStoreSQLite
 import TowlineTesting
 
-@Suite("One endpoint that hangs", .timeLimit(.minutes(1)))
+@Suite("One endpoint that hangs", .timeLimit(.minutes(5)))
 struct HangingEndpointTests {
     private static let hanging = "https://hanging.test/hook"
 

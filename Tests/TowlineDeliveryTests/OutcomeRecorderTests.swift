@@ -5,7 +5,7 @@ import TowlineTesting
 
 @testable import TowlineDelivery
 
-@Suite("Outcomes in groups", .timeLimit(.minutes(1)))
+@Suite("Outcomes in groups", .timeLimit(.minutes(5)))
 struct OutcomeRecorderTests {
     private func report(_ number: Int) -> DeliveryReport {
         DeliveryReport(

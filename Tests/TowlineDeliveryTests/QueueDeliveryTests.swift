@@ -9,7 +9,7 @@ import TowlineTesting
 
 @testable import TowlineDelivery
 
-@Suite("Built-in queues as targets", .timeLimit(.minutes(1)))
+@Suite("Built-in queues as targets", .timeLimit(.minutes(5)))
 struct QueueDeliveryTests {
     private static let target = CallbackTarget.queue(name: "events")
 

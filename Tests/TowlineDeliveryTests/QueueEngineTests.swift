@@ -9,7 +9,7 @@ import TowlineStoreSQLite
 import TowlineTesting
 
 /// What the engine does for all targets, shown for queues: shares, health, replays.
-@Suite("The engine with queues as targets", .timeLimit(.minutes(1)))
+@Suite("The engine with queues as targets", .timeLimit(.minutes(5)))
 struct QueueEngineTests {
     private let test: TestStore
 

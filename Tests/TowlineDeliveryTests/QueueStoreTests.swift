@@ -9,7 +9,7 @@ import TowlineStore
 import TowlineStoreSQLite
 import TowlineTesting
 
-@Suite("Queues as targets over a real store", .timeLimit(.minutes(1)))
+@Suite("Queues as targets over a real store", .timeLimit(.minutes(5)))
 struct QueueStoreTests {
     private let test: TestStore
 

@@ -6,7 +6,7 @@ import TowlineDelivery
 import TowlineStore
 import TowlineTesting
 
-@Suite("Replays, the care of endpoints and the age of the log", .timeLimit(.minutes(1)))
+@Suite("Replays, the care of endpoints and the age of the log", .timeLimit(.minutes(5)))
 struct UpkeepTests {
     private func run(_ service: any Service, _ body: @escaping @Sendable () async throws -> Void) async throws {
         try await testGracefulShutdown { trigger in

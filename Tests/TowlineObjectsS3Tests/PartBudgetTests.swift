@@ -3,7 +3,7 @@ import Testing
 
 @testable import TowlineObjectsS3
 
-@Suite("The memory of parts", .timeLimit(.minutes(1)))
+@Suite("The memory of parts", .timeLimit(.minutes(5)))
 struct PartBudgetTests {
     private let budget = PartBudget(bytes: PartBudget.leastBytes)
     private let megabyte = ByteBuffer(repeating: 1, count: 1 << 20)

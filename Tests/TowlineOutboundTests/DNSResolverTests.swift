@@ -6,7 +6,7 @@ import TowlineTesting
 
 @testable import TowlineOutbound
 
-@Suite("the resolver with name servers of its own", .timeLimit(.minutes(1)))
+@Suite("the resolver with name servers of its own", .timeLimit(.minutes(5)))
 struct DNSResolverTests {
     private static let v4 = IPAddress(v4: 0x0808_0808)
     private static let v6 = IPAddress(v6High: 0x2606_4700_0000_0000, low: 1)

@@ -7,7 +7,7 @@ import TowlineTesting
 
 @testable import TowlineOutbound
 
-@Suite("exchanges", .timeLimit(.minutes(1)))
+@Suite("exchanges", .timeLimit(.minutes(5)))
 struct ExchangeTests {
     private static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -7,7 +7,7 @@ import TowlineTesting
 
 @testable import TowlineOutbound
 
-@Suite("times of exchanges", .timeLimit(.minutes(1)))
+@Suite("times of exchanges", .timeLimit(.minutes(5)))
 struct ExchangeTimeTests {
     @Test("a head that does not come in time fails the call, interim responses or not")
     func firstByteTimeout() async throws {

@@ -7,7 +7,7 @@ import TowlineTesting
 
 @testable import TowlineOutbound
 
-@Suite("the guard of outgoing calls", .timeLimit(.minutes(1)))
+@Suite("the guard of outgoing calls", .timeLimit(.minutes(5)))
 struct GuardTests {
     private static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -3,6 +3,7 @@ import NIOHPACK
 import NIOHTTP2
 import NIOPosix
 import NIOSSL
+import NIOTLS
 import Synchronization
 import TowlineTesting
 
@@ -18,6 +19,8 @@ final class HTTP2Origin: Sendable {
         case cut
         /// Goes on without a chosen protocol and begins with SETTINGS all the same.
         case ignore
+        /// Completes the handshake without a chosen protocol and ends the connection, whatever is asked.
+        case hangUp
     }
 
     /// One step of a stream's script.
@@ -86,6 +89,7 @@ final class HTTP2Origin: Sendable {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(OfferGate(refusal: refusal, recorder: recorder))
                     try pipeline.addHandler(NIOSSLServerHandler(context: context))
+                    if refusal == .hangUp { try pipeline.addHandler(HangUp()) }
                     try pipeline.addHandler(
                         NIOHTTP2Handler(
                             mode: .server, headerBlockValidation: .disabled, contentLengthValidation: .disabled))
@@ -169,7 +173,7 @@ private final class OfferGate: ChannelInboundHandler {
         // The list of ALPN names, one that is "h2".
         let offers = bytes.indices.dropLast(4).contains { Array(bytes[$0..<($0 + 5)]) == [0, 3, 2, 0x68, 0x32] }
         recorder.update { if offers { $0.offers += 1 } else { $0.refusals += 1 } }
-        if offers || refusal == .ignore {
+        if offers || refusal == .ignore || refusal == .hangUp {
             context.fireChannelRead(data)
         } else if refusal == .alert {
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: [21, 3, 3, 0, 2, 2, 120])))
@@ -177,6 +181,37 @@ private final class OfferGate: ChannelInboundHandler {
         } else {
             context.close(promise: nil)
         }
+    }
+}
+
+/// Ends a connection for which no protocol was chosen, before anything is said on it.
+private final class HangUp: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+
+    private var held: [NIOAny] = []
+    private var isChosen = false
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if isChosen {
+            context.write(data, promise: promise)
+        } else {
+            held.append(data)
+            promise?.succeed()
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted(let chosen) = event as? TLSUserEvent {
+            guard chosen == "h2" else {
+                context.close(promise: nil)
+                return
+            }
+            isChosen = true
+            for data in held { context.write(data, promise: nil) }
+            context.flush()
+        }
+        context.fireUserInboundEventTriggered(event)
     }
 }
 

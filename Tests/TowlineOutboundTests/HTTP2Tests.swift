@@ -8,7 +8,7 @@ import TowlineTesting
 
 @testable import TowlineOutbound
 
-@Suite("origins that offer nothing but HTTP/2", .timeLimit(.minutes(1)))
+@Suite("origins that offer nothing but HTTP/2", .timeLimit(.minutes(5)))
 struct HTTP2Tests {
     private typealias Step = HTTP2Origin.Step
 
@@ -58,7 +58,7 @@ struct HTTP2Tests {
 
     @Test(
         "are found out once, and then remembered; their connections are used again",
-        arguments: [HTTP2Origin.Refusal.alert, .cut, .ignore])
+        arguments: [HTTP2Origin.Refusal.alert, .cut, .ignore, .hangUp])
     func found(refusal: HTTP2Origin.Refusal) async throws {
         try await with(
             refusal: refusal, script: { _, _ in [Self.head([("etag", "\"1\"")]), .data(5, ends: true)] }
@@ -93,6 +93,16 @@ struct HTTP2Tests {
             }
         }
         await origin.stop()
+    }
+
+    @Test("get no request twice that may count twice, where they hang up without a sign")
+    func hangUp() async throws {
+        try await with(refusal: .hangUp, script: { _, _ in [Self.head(ends: true)] }) { client, origin, target in
+            let request = OutboundRequest(url: target, method: .POST, body: ByteBuffer(string: "event"))
+            let error = await #expect(throws: OutboundError.self) { try await client.fetch(request) }
+            #expect(error?.code == .connectionClosed)
+            #expect(origin.record.offers == 0 && origin.record.requests.isEmpty)
+        }
     }
 
     @Test("are forgotten when they offer HTTP/1.1 instead")

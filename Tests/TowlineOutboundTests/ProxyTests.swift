@@ -6,7 +6,7 @@ import TowlineTesting
 
 @testable import TowlineOutbound
 
-@Suite("calls through a proxy", .timeLimit(.minutes(1)))
+@Suite("calls through a proxy", .timeLimit(.minutes(5)))
 struct ProxyTests {
     private let names = ["origin.test": [["127.0.0.1"]], "dead.test": [["127.0.0.3"]], "proxy.test": [["127.0.0.1"]]]
 

@@ -5,7 +5,7 @@ import TowlineCore
 import TowlineOutbound
 import TowlineTesting
 
-@Suite("redirects", .timeLimit(.minutes(1)))
+@Suite("redirects", .timeLimit(.minutes(5)))
 struct RedirectTests {
     @Test("redirects are followed and recorded, relative ones too", arguments: [301, 302, 303, 307, 308])
     func followed(status: Int) async throws {

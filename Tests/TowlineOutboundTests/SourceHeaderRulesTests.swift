@@ -5,7 +5,7 @@ import TowlineCore
 import TowlineOutbound
 import TowlineTesting
 
-@Suite("header rules of sources", .timeLimit(.minutes(1)))
+@Suite("header rules of sources", .timeLimit(.minutes(5)))
 struct SourceHeaderRulesTests {
     private static func rules(_ text: String) throws -> SourceHeaderRules { try SourceHeaderRules(parsing: text) }
 

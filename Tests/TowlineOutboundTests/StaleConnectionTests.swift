@@ -15,7 +15,7 @@ import TowlineTesting
 ///     loop:   held ........................ | start of the call | first look at the socket
 ///     peer:        ends, resets or answers
 ///     caller:                       start
-@Suite("connections that changed while idle", .timeLimit(.minutes(1)))
+@Suite("connections that changed while idle", .timeLimit(.minutes(5)))
 struct StaleConnectionTests {
     enum Change: CaseIterable {
         case end

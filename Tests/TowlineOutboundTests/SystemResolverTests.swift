@@ -5,7 +5,7 @@ import TowlineCore
 
 @testable import TowlineOutbound
 
-@Suite("the system's resolver", .timeLimit(.minutes(1)))
+@Suite("the system's resolver", .timeLimit(.minutes(5)))
 struct SystemResolverTests {
     /// A look-up that waits until it is let go, and counts.
     private final class Gate: Sendable {

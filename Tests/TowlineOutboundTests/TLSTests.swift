@@ -6,7 +6,7 @@ import TowlineCore
 import TowlineOutbound
 import TowlineTesting
 
-@Suite("TLS", .timeLimit(.minutes(1)))
+@Suite("TLS", .timeLimit(.minutes(5)))
 struct TLSTests {
     /// Prepares accepted channels for TLS with one of the test leaves.
     static func tls(

@@ -4,7 +4,7 @@ import TowlineCore
 import TowlineOutbound
 import TowlineTesting
 
-@Suite("what is known about a call", .timeLimit(.minutes(1)))
+@Suite("what is known about a call", .timeLimit(.minutes(5)))
 struct TraceTests {
     @Test("a response tells the addresses, the one that failed before, the connection and the times")
     func response() async throws {

@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("Queue API: batches", .timeLimit(.minutes(1)))
+@Suite("Queue API: batches", .timeLimit(.minutes(5)))
 struct BatchTests {
     @Test("a batch is stored in the order of the request")
     func send() async throws {

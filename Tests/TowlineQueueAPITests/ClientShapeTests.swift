@@ -2,7 +2,7 @@ import Testing
 import VODSignatures
 
 /// What clients send that the Python ones do not show, as raw requests (mns-api.md 8).
-@Suite("Queue API: the clients' ways", .timeLimit(.minutes(1)))
+@Suite("Queue API: the clients' ways", .timeLimit(.minutes(5)))
 struct ClientShapeTests {
     static let date = "Tue, 01 Jul 2025 08:00:00 GMT"
 

@@ -8,7 +8,7 @@ import TowlineTesting
 
 @testable import TowlineQueueAPI
 
-@Suite("Queue API: hostile requests and troubles", .timeLimit(.minutes(1)))
+@Suite("Queue API: hostile requests and troubles", .timeLimit(.minutes(5)))
 struct HostileRequestTests {
     @Test(
         "XML that is made to hurt is refused at its first wrong byte",

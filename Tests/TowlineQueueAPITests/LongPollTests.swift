@@ -6,7 +6,7 @@ import TowlineTesting
 
 @testable import TowlineQueueAPI
 
-@Suite("Queue API: long polls", .timeLimit(.minutes(1)))
+@Suite("Queue API: long polls", .timeLimit(.minutes(5)))
 struct LongPollTests {
     @Test(
         "a waiting receive gets the message that is sent meanwhile, and its connection goes on",

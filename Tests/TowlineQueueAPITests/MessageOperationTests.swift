@@ -1,7 +1,7 @@
 import Testing
 import TowlineTesting
 
-@Suite("Queue API: operations on messages", .timeLimit(.minutes(1)))
+@Suite("Queue API: operations on messages", .timeLimit(.minutes(5)))
 struct MessageOperationTests {
     static let start = "<?xml version=\"1.0\"?>\n"
     static let namespace = "xmlns=\"http://mns.aliyuncs.com/doc/v1\""

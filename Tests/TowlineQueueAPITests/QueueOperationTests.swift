@@ -1,7 +1,7 @@
 import Testing
 import TowlineTesting
 
-@Suite("Queue API: operations on queues", .timeLimit(.minutes(1)))
+@Suite("Queue API: operations on queues", .timeLimit(.minutes(5)))
 struct QueueOperationTests {
     @Test("a queue is created, found again, and refused with other attributes")
     func create() async throws {

@@ -9,7 +9,7 @@ import VODSignatures
 
 @testable import TowlineQueueAPI
 
-@Suite("Queue API: signatures", .timeLimit(.minutes(1)))
+@Suite("Queue API: signatures", .timeLimit(.minutes(5)))
 struct SignatureTests {
     /// One row of the reference's table (mns-api.md 2.4).
     struct Vector: Sendable, CustomTestStringConvertible {

@@ -120,7 +120,7 @@ struct QueueNodeTests {
         await nodes.close()
     }
 
-    @Test("who waits on one node gets what is sent on another", .timeLimit(.minutes(1)))
+    @Test("who waits on one node gets what is sent on another", .timeLimit(.minutes(5)))
     func waits() async throws {
         // Longer than the test may take: a notification does it.
         let nodes = try await Nodes { $0.safetyPoll = .seconds(600) }
@@ -130,7 +130,7 @@ struct QueueNodeTests {
         await nodes.close()
     }
 
-    @Test("without notifications a message is found all the same", .timeLimit(.minutes(1)))
+    @Test("without notifications a message is found all the same", .timeLimit(.minutes(5)))
     func silence() async throws {
         let nodes = try await Nodes { configuration in
             configuration.safetyPoll = .milliseconds(200)
@@ -157,7 +157,7 @@ struct QueueNodeTests {
         await nodes.close()
     }
 
-    @Test("a row that comes alive behind the place where a node looks is found", .timeLimit(.minutes(1)))
+    @Test("a row that comes alive behind the place where a node looks is found", .timeLimit(.minutes(5)))
     func behind() async throws {
         let nodes = try await Nodes { $0.safetyPoll = .milliseconds(500) }
         let store = nodes.stores[0]

@@ -162,7 +162,7 @@ struct QueueGroupTests {
         try checkCounters(folder, "after a group that was begun again")
     }
 
-    @Test("who waits is told at once when the store stops", .timeLimit(.minutes(1)))
+    @Test("who waits is told at once when the store stops", .timeLimit(.minutes(5)))
     func stopped() async throws {
         let fails = Mutex(false)
         let store = try await TestFolder().open { configuration in

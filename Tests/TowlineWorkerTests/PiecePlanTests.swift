@@ -92,7 +92,7 @@ struct PiecePlanTests {
         // Each step pays until the limit.
         ([40, 160, 160], 16, [16, 16, 16]),
         // The limit of the setting, or of the origin.
-        ([40, 80, 80], 8, [8, 8, 8]),
+        ([40, 100, 100], 8, [8, 8, 8]),
         ([40, 40], 4, [4, 4]),
         // Four connections bring next to nothing: one it is.
         ([11.5, 40], 16, [1, 1]),
@@ -107,18 +107,38 @@ struct PiecePlanTests {
         var gauge = ConnectionGauge(most: most, rate: 10)
         #expect(gauge.wanted == 4)
         for (rate, expected) in zip(rates, wanted) {
-            gauge.measure(rate: rate)
+            for _ in 0..<ConnectionGauge.patience { gauge.measure(bytes: Int64(rate * 2), seconds: 2) }
             #expect(gauge.wanted == expected)
         }
+    }
+
+    @Test("a clear gain is seen within one period, a small one and none after several")
+    func patience() {
+        var gauge = ConnectionGauge(most: 64, rate: 10)
+        gauge.measure(bytes: 20, seconds: 1)
+        #expect(gauge.wanted == 16)
+        // The new connections have just come: little at first, half as much again in the end.
+        for count: Int64 in [10, 20, 40, 40] {
+            gauge.measure(bytes: count, seconds: 1)
+            #expect(gauge.wanted == 16)
+        }
+        gauge.measure(bytes: 40, seconds: 1)
+        #expect(gauge.wanted == 64)
+        for _ in 1..<ConnectionGauge.patience {
+            gauge.measure(bytes: 30, seconds: 1)
+            #expect(gauge.wanted == 64)
+        }
+        gauge.measure(bytes: 30, seconds: 1)
+        #expect(gauge.wanted == 16)
     }
 
     @Test("a source that refuses a connection gets fewer from then on")
     func refused() {
         var gauge = ConnectionGauge(most: 16, rate: 10)
-        gauge.measure(rate: 20)
+        gauge.measure(bytes: 20, seconds: 1)
         gauge.refuse(at: 10)
         #expect(gauge.wanted == 9)
-        gauge.measure(rate: 1000)
+        gauge.measure(bytes: 1000, seconds: 1)
         #expect(gauge.wanted == 9)
         gauge.refuse(at: 1)
         #expect(gauge.wanted == 1)

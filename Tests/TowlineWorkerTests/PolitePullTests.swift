@@ -9,7 +9,7 @@ import TowlineStoreSQLite
 import TowlineTesting
 import TowlineWorker
 
-@Suite("Mirrors, pauses and recordings of pulls", .timeLimit(.minutes(1)))
+@Suite("Mirrors, pauses and recordings of pulls", .timeLimit(.minutes(5)))
 struct PolitePullTests {
     private let test: TestStore
     private let objects: DiskObjectStore

@@ -9,7 +9,7 @@ import TowlineStoreSQLite
 import TowlineTesting
 import TowlineWorker
 
-@Suite("The pull engine over a real store and a real disk", .timeLimit(.minutes(1)))
+@Suite("The pull engine over a real store and a real disk", .timeLimit(.minutes(5)))
 struct PullEngineTests {
     private let test: TestStore
     private let objects: DiskObjectStore

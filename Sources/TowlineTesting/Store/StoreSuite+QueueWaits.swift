@@ -51,21 +51,27 @@ extension StoreSuite {
             try expectEqual(try await third.value.map(\.text), ["3", "4"], "the third")
         },
         QueueCase("receivers that come back again and again get the same number of messages") { trial in
+            let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
             let counts = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<5 {
                     group.addTask {
+                        defer { arrived.finish() }
                         var count = 0
                         while true {
                             let messages = try await trial.store.receive(
                                 ReceiveRequest(wait: .seconds(30)), from: trial.queue)
                             guard let message = messages.first, message.text != "end" else { return count }
                             count += 1
+                            arrived.yield()
                         }
                     }
                 }
+                var arrival = arrivals.makeAsyncIterator()
                 for _ in 0..<50 {
                     while trial.store.waitingReceives < 5 { await Task.yield() }
                     try await trial.send("m")
+                    // A sender may be answered before the receiver has left the line.
+                    _ = await arrival.next()
                 }
                 while trial.store.waitingReceives < 5 { await Task.yield() }
                 try await trial.send("end", "end", "end", "end", "end")
