@@ -8,6 +8,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from conftest import Stage
+from harness.dns import NameServer
 from harness.origin import sample
 from harness.s3 import FaultProxy, Moto
 from harness.server import ROOT, NotReady, Towline, clean_environment, towline
@@ -71,6 +72,21 @@ def test_files_of_all_sizes_become_whole_objects_and_nothing_else_is_left(starte
     assert moto.uploads(bucket) == []
     for key in found:
         assert moto.s3.head_object(Bucket=bucket, Key=key)["ServerSideEncryption"] == "AES256"
+
+
+def test_buckets_may_be_named_by_the_host(started, origin, moto, bucket):
+    with NameServer() as names:
+        names.set(f"{bucket}.s3.test", "127.0.0.1")
+        port = moto.url.rpartition(":")[2]
+        stage = started(
+            "--objects-url", f"s3://{bucket}/in?endpoint=http://s3.test:{port}", "--net-dns-servers", names.address,
+            env=moto.environment())
+        jobs = begin(stage, origin.sample_url("host-small", 300_000), origin.sample_url("host-large", 17 * MIB))
+        for name, size, info in zip(["host-small", "host-large"], [300_000, 17 * MIB], ended(stage.api, jobs)):
+            assert info["Status"] == "SUCCESS", info
+            assert stored(moto, bucket, info) == sample(name, size)
+        assert moto.uploads(bucket) == []
+        assert names.asked(f"{bucket}.s3.test")
 
 
 def test_the_other_checksum_works_too(started, origin, moto, bucket):

@@ -110,7 +110,7 @@ class Moto:
         return key["AccessKeyId"], key["SecretAccessKey"]
 
     def _wait(self):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
