@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -69,7 +70,8 @@ class Moto:
 
     def objects(self, bucket):
         """Keys and sizes of what is in a bucket."""
-        return {item["Key"]: item["Size"] for item in self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
 
     def read(self, bucket, key):
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -125,19 +127,25 @@ class FaultProxy:
     """Passes HTTP/1.1 on to a store, one connection to it for each of ours, and fails where its plan says so.
 
     `plan(line, number)` gets the request line and its number from 1, and returns None, or one of: `"503"`, `"accepted"`
-    (200 with an error in the body), `"cut"` (the connection ends within the request), `"lost"` (the request is passed on,
-    but the connection ends before its answer), `"half"` (the answer breaks off).
+    (200 with an error in the body), `"cut"` (the connection ends within the request), `"reset"` (the same by a reset),
+    `"lost"` (the request is passed on, but the connection ends before its answer), `"half"` (the answer breaks off),
+    `"slow"` (the request is passed on after a second), `"500"`. `host` is where it listens.
     """
 
-    def __init__(self, upstream, plan):
+    _CODES = {
+        "500": ("InternalError", "500 Internal Server Error"), "503": ("SlowDown", "503 Slow Down"),
+        "accepted": ("InternalError", "200 OK"),
+    }
+
+    def __init__(self, upstream, plan=lambda line, number: None, host="127.0.0.1"):
         self.upstream = upstream
         self.plan = plan
         self.lines = []
         self.hits = []
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server((host, 0), backlog=128)
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self._open = set()
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -191,9 +199,16 @@ class FaultProxy:
             reader.read(length // 2)
             ours.shutdown(socket.SHUT_RDWR)
             return False
-        if fault in ("503", "accepted"):
+        if fault == "reset":
+            reader.read(length // 2)
+            # Closing with a linger time of nought sends a reset instead of an end.
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return False
+        if fault == "slow":
+            time.sleep(1)
+        if fault in self._CODES:
             reader.read(length)
-            code, status = ("SlowDown", "503 Slow Down") if fault == "503" else ("InternalError", "200 OK")
+            code, status = self._CODES[fault]
             body = f"<Error><Code>{code}</Code><Message>on purpose</Message></Error>".encode()
             ours.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
             return True

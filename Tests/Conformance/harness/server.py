@@ -50,15 +50,15 @@ class Towline:
     """One running `towline dev` or `towline serve` on free ports.
 
     `data` is given by the caller so that a test can look into it and start another process on it; ports are given by
-    one that starts it again at the same address.
+    one that starts it again at the same address. `wrapper` is a command that becomes the server, such as `nsenter`.
     """
 
     def __init__(
         self, data, *flags, command="dev", env=None, ready_timeout=60, wait=True, program=None, api_port=0,
-        admin_port=0,
+        admin_port=0, wrapper=(),
     ):
         self.data = Path(data)
-        self.command = [program or binary(), command]
+        self.command = [*wrapper, program or binary(), command]
         if command == "dev":
             self.command += ["--data", str(self.data)]
         self.command += ["--api-listen", f"127.0.0.1:{api_port}", "--admin-listen", f"127.0.0.1:{admin_port}", *flags]
