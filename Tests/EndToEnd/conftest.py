@@ -16,8 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Conformance"))
 from harness.admin import Admin  # noqa: E402
 from harness.command import Running  # noqa: E402
 from harness.origin import Origin  # noqa: E402
+from harness.postgres import Postgres  # noqa: E402
 from harness.receiver import Receiver  # noqa: E402
 from harness.server import KEY_ID, KEY_SECRET, Towline, binary, towline  # noqa: E402
+from nodes import Folder, Nodes  # noqa: E402
 from rawclient import RawClient  # noqa: E402
 
 
@@ -103,6 +105,35 @@ def started(folder):
             stage.server.thaw()
             codes.append((stage.server.stop(), stage.server.text()))
     assert all(code == 0 for code, _ in codes), codes
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres):
+    """A PostgreSQL server with an empty database."""
+    postgres.begin_anew()
+    return postgres
+
+
+@pytest.fixture
+def nodes(folder, database):
+    """Makes groups of nodes on the database and, unless a place is named, a shared folder; they end with the test."""
+    made = []
+
+    def make(count, *flags, place=None, **options):
+        made.append(Nodes(folder, database, place or Folder(folder / "media"), *flags, **options))
+        for _ in range(count):
+            made[-1].add()
+        return made[-1]
+
+    yield make
+    for group in made:
+        group.end()
 
 
 @pytest.fixture
