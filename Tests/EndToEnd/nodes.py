@@ -1,4 +1,4 @@
-"""Several nodes as processes on one PostgreSQL and one place for files, what is done to them, and what must be true after."""
+"""Several nodes as processes on one PostgreSQL and one place for files, what befalls them, and what must be true after."""
 
 import collections
 import concurrent.futures

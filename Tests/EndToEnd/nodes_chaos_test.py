@@ -1,6 +1,6 @@
-"""Several nodes on one PostgreSQL while everything fails: nodes are killed and frozen past their leases, the database crashes, is
-restarted and has its connections cut, and the bucket answers some requests with errors, resets or late. Every job ends once, with
-the right bytes where the nodes put them and its one event at the receiver, and nothing is left over."""
+"""Several nodes on one PostgreSQL while everything fails: nodes are killed and frozen past their leases, the database crashes,
+is restarted and has its connections cut, and the bucket answers some requests with errors, resets or late. Every job ends
+once, with the right bytes where the nodes put them and its one event at the receiver, and nothing is left over."""
 
 import random
 import time

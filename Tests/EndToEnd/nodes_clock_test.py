@@ -1,5 +1,5 @@
-"""Nodes whose clocks are five minutes ahead and behind: the database's time counts, so nobody takes a living node's job, a dead
-node's is taken over when its lease is over, and events are made once.
+"""Nodes whose clocks are five minutes ahead and behind: the database's time counts, so nobody takes a living node's job, a
+dead node's is taken over when its lease is over, and events are made once.
 
 The clocks of nodes that answer clients are right here: a request is signed for a quarter of an hour around its time."""
 

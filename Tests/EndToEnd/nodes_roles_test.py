@@ -1,6 +1,6 @@
 """Nodes of one role each, the end of each by SIGTERM while it works, and the replacement of all nodes one after another.
 
-Leases are ten minutes long where a node gives its work back: whoever takes it over within the test did not wait for the lease.
+Leases are ten minutes long where a node gives its work back: whoever takes it over within the test did not wait for them.
 """
 
 import http.client

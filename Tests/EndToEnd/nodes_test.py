@@ -1,5 +1,5 @@
-"""Several nodes on one PostgreSQL: what one accepts another pulls, a dead node's job is taken over when its lease is over, and
-what an origin can bear holds for all of them together."""
+"""Several nodes on one PostgreSQL: what one accepts another pulls, a dead node's job is taken over when its lease is over,
+and what an origin can bear holds for all of them together."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-/* Preloaded into nodes by nodes_clock_test.py: the wall clock is SKEW_SECONDS ahead, or behind; other clocks are as they are. */
+/* Preloaded into nodes by nodes_clock_test.py: the wall clock is SKEW_SECONDS ahead, or behind; no other clock changes. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/syscall.h>

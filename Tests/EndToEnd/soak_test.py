@@ -1,7 +1,7 @@
 """A soak: nodes under a steady load of pulls, callbacks and queue messages keep their memory and their open files.
 
-`TOWLINE_SOAK_SECONDS` says how long (an hour by default). The first third is for caches and pools to fill; the median of the last
-third may be above that of the second by a tenth and 8 MiB of anonymous memory, and by 8 open files."""
+`TOWLINE_SOAK_SECONDS` says how long (an hour by default). The first third is for caches and pools to fill; the median of the
+last third may be above that of the second by a tenth and 8 MiB of anonymous memory, and by 8 open files."""
 
 import os
 import statistics
@@ -164,12 +164,14 @@ def test_memory_and_open_files_stay_under_a_steady_load(nodes, record_result):
             second, last = mine[third : 2 * third], mine[2 * third :]
             memory = [statistics.median(each for each, _ in part) for part in (second, last)]
             files = [statistics.median(each for _, each in part) for part in (second, last)]
-            facts[f"{group.name(number)}: memory, second and last third"] = " → ".join(f"{each / MIB:.1f} MiB" for each in memory)
-            facts[f"{group.name(number)}: open files"] = " → ".join(f"{each:.0f}" for each in files)
+            name = group.name(number)
+            facts[f"{name}: anonymous memory in the second and the last third"] = " → ".join(
+                f"{each / MIB:.1f} MiB" for each in memory)
+            facts[f"{name}: open files"] = " → ".join(f"{each:.0f}" for each in files)
             if memory[1] > memory[0] * 1.1 + 8 * MIB:
-                problems.append(f"{group.name(number)} grows from {memory[0] / MIB:.1f} to {memory[1] / MIB:.1f} MiB")
+                problems.append(f"{name} grows from {memory[0] / MIB:.1f} to {memory[1] / MIB:.1f} MiB")
             if files[1] > files[0] + 8:
-                problems.append(f"{group.name(number)} has {files[1]:.0f} open files after {files[0]:.0f}")
+                problems.append(f"{name} has {files[1]:.0f} open files after {files[0]:.0f}")
         print(facts)
         record_result("soak", facts.items())
         assert not problems, problems
