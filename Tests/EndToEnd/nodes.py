@@ -8,6 +8,7 @@ import json
 import time
 from urllib.parse import quote_plus
 
+from harness.admin import AdminError
 from harness.origin import sample
 from harness.s3 import FaultProxy
 from harness.server import Towline
@@ -214,7 +215,11 @@ def submit(client, urls):
 def wait_ended(admin, timeout=240):
     """Waits for the end of every job there is; how many there are."""
     def ended():
-        counts = admin.get("/stats")["jobs"]
+        try:
+            counts = admin.get("/stats")["jobs"]
+        except AdminError as error:
+            # A node tries again only now and then to reach a database that was away.
+            raise AssertionError(str(error)) from None
         assert sum(counts.values()) == sum(counts[state] for state in ENDED), counts
         return sum(counts.values())
     return eventually(ended, timeout, "the end of every job", pause=0.2)
