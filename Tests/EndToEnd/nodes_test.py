@@ -8,7 +8,7 @@ from harness.admin import Admin
 from harness.origin import Origin, sample
 from harness.waiting import eventually
 from harness.web import Gate, Reply
-from nodes import LEASE, check, submit, wait_ended
+from nodes import LEASE, check, submit, wait_ended, wait_swept
 from rawclient import RawClient
 
 
@@ -39,6 +39,36 @@ def test_a_killed_nodes_job_is_taken_over_when_its_lease_is_over(nodes, database
         detail = admin.get(f"/jobs/{job}")
         assert len(detail["attemptList"]) == 2
         gate.open()
+
+
+def test_a_frozen_node_that_wakes_after_everything_is_swept_changes_nothing(nodes, database, origin):
+    body = sample("frozen", 400_000)
+    gate = Gate()
+    url = origin.put("/held/frozen/400000.mp4", [
+        Reply(200, body, gate=gate, gate_after=200_000), Reply(200, body)])
+    group = nodes(0)
+    api, late = group.add("--roles", "api,deliver"), group.add("--roles", "pull")
+    [job] = RawClient(api.api).submit(url)
+    admin = Admin(api.admin)
+    eventually(lambda: admin.get(f"/jobs/{job}")["bytesReceived"], 20, "bytes at the first node")
+    late.freeze()
+    other = group.add("--roles", "pull")
+    eventually(lambda: admin.get(f"/jobs/{job}")["state"] == "succeeded", LEASE + 30, "the take-over")
+    before = admin.get(f"/jobs/{job}")
+    assert before["attemptList"][-1]["node"] == "node-2"
+    assert other.stop() == 0
+    wait_swept(database)
+    other = group.add("--roles", "deliver")
+    eventually(lambda: database.query("SELECT count(*) FROM object_intents") == "0", 30, "the removal")
+    gate.open()
+    late.thaw()
+    [again] = RawClient(api.api).submit(origin.sample_url("awake", 1000))
+    eventually(lambda: admin.get(f"/jobs/{again}")["state"] == "succeeded", 30, "another job at the node that woke")
+    assert admin.get(f"/jobs/{again}")["attemptList"][-1]["node"] == "node-1"
+    assert late.stop() == 0
+    assert admin.get(f"/jobs/{job}") == before
+    check(group.place, admin)
+    assert [api.stop(), other.stop()] == [0, 0]
 
 
 class Meter:
