@@ -36,6 +36,7 @@ final class ServerBuild: Sendable {
     private let judges: (sources: OutboundClient, callbacks: OutboundClient)
     private let caretaker: ObjectCaretaker
     private let running = RunningAttempts()
+    private let drain = DrainSign()
     private let tls: TLSConfiguration?
     private let keys: KeyCache
     /// The clients of the queues, whose listener's channels report there.
@@ -149,6 +150,7 @@ final class ServerBuild: Sendable {
             ]
         }
         if settings.roles.contains(.pull) { services.append(pullEngine) }
+        services.append(drain)
         return services
     }
 
@@ -309,11 +311,12 @@ final class ServerBuild: Sendable {
     private func adminListener(
         _ vod: VODService, onListening: @escaping @Sendable () async -> Void
     ) -> any Service {
-        let (store, objects, running) = (store, objects, running)
+        let (store, objects, running, drain) = (store, objects, running, drain)
         let routes = AdminRoutes(
             store: store, progress: { running.progress(of: $0) },
             unknownParameters: { vod.unknownParameterCounts },
             isReady: {
+                guard !drain.isDraining else { throw ServerError("the node is shutting down") }
                 try await store.checkReadiness()
                 try await objects.checkReadiness()
             }, makeSecret: RandomNames.accessKey, token: settings.admin.token?.value,

@@ -12,9 +12,10 @@ final class AttemptProgress: Sendable {
         var isRevoked = false
         var waitingSince: Duration?
         var recorded: JobProgress?
+        var heldSince: Duration
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     let job: JobID
     let lease: LeaseToken
     let startedAt: Duration
@@ -23,6 +24,7 @@ final class AttemptProgress: Sendable {
         self.job = job
         self.lease = lease
         self.startedAt = startedAt
+        state = Mutex(State(heldSince: startedAt))
     }
 
     func enter(_ phase: PullPhase) {
@@ -55,6 +57,12 @@ final class AttemptProgress: Sendable {
 
     /// Sets how many bytes of the file are here: those of earlier attempts, or none when it starts afresh.
     func place(at position: Int64) { state.withLock { $0.position = position } }
+
+    /// Notes that the lease was renewed by a call that began then.
+    func hold(since time: Duration) { state.withLock { $0.heldSince = time } }
+
+    /// When the lease began, or the call that renewed it last.
+    var heldSince: Duration { state.withLock { $0.heldSince } }
 
     /// Marks that the lease is gone: whatever the attempt does now changes nothing.
     func revoke() { state.withLock { $0.isRevoked = true } }

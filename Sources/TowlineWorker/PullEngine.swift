@@ -131,23 +131,54 @@ package struct PullEngine: Service, CustomStringConvertible {
     }
 
     /// Renews leases every third of their length and records progress once a second, while anything runs.
+    ///
+    /// A store that is out of reach may answer late or never; the leases run out meanwhile.
     private func beat() async {
         var renewedAt = clock.elapsed
         while !Task.isCancelled {
             if running.count == 0 { await started.wait(atMost: nil, clock: clock) }
             guard (try? await clock.sleep(for: .seconds(1))) != nil else { return }
-            do {
-                let now = clock.elapsed
-                let all = running.all
-                let changes = all.filter { now - $0.startedAt >= .seconds(1) }.compactMap { $0.takeChange() }
-                if !changes.isEmpty { try await store.recordProgress(changes) }
-                guard now - renewedAt >= configuration.lease / 3, !all.isEmpty else { continue }
-                renewedAt = now
-                let leases = all.map { (job: $0.job, token: $0.lease) }
-                running.revoke(leases: try await store.renewJobs(leases, lease: configuration.lease))
-            } catch {
-                logger.error("leases could not be renewed", metadata: ["error": "\(error)"])
+            renewedAt = await withTaskGroup(of: Duration?.self) { [renewedAt] group in
+                group.addTask { await report(renewedAt: renewedAt) }
+                group.addTask {
+                    while (try? await clock.sleep(for: .seconds(1))) != nil { fence() }
+                    return nil
+                }
+                var reported: Duration?
+                while reported == nil, let result = await group.next() { reported = result }
+                group.cancelAll()
+                return reported ?? renewedAt
             }
         }
+    }
+
+    /// Records what has changed, renews leases when it is time, and says when they were renewed last.
+    private func report(renewedAt: Duration) async -> Duration {
+        var renewedAt = renewedAt
+        do {
+            let now = clock.elapsed
+            let all = running.all
+            let changes = all.filter { now - $0.startedAt >= .seconds(1) }.compactMap { $0.takeChange() }
+            if !changes.isEmpty { try await store.recordProgress(changes) }
+            guard now - renewedAt >= configuration.lease / 3, !all.isEmpty else { return renewedAt }
+            renewedAt = now
+            let leases = all.map { (job: $0.job, token: $0.lease) }
+            running.revoke(leases: try await store.renewJobs(leases, lease: configuration.lease))
+            for attempt in all { attempt.hold(since: now) }
+        } catch {
+            logger.error("leases could not be renewed", metadata: ["error": "\(error)"])
+            fence()
+        }
+        return renewedAt
+    }
+
+    /// Stops attempts whose leases could not be renewed in time: others take their jobs, and what an attempt still wrote
+    /// a lease's length later would be named by no intent row any more.
+    private func fence() {
+        let now = clock.elapsed
+        let lapsed = running.all.filter { now - $0.heldSince >= configuration.lease && !$0.isRevoked }
+        guard !lapsed.isEmpty else { return }
+        logger.error("leases ended before they could be renewed", metadata: ["count": "\(lapsed.count)"])
+        running.revoke(leases: Set(lapsed.map(\.lease)))
     }
 }

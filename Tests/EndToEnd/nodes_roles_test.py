@@ -111,6 +111,22 @@ def test_a_pull_under_way_is_given_back_and_taken_at_once(nodes, origin, databas
     assert group.stop() == [0, 0, 0]
 
 
+def test_readiness_turns_false_before_the_listeners_close(nodes, origin):
+    gate = Gate()
+    url = origin.put("/held/drain/1000000.mp4", Reply(200, sample("drain", 1_000_000), gate=gate, gate_after=1000))
+    group = nodes(0)
+    api, pull = group.add("--roles", "api"), group.add("--roles", "pull")
+    RawClient(api.api).submit(url)
+    origin.wait_for_requests(1, "/held/drain/1000000.mp4")
+    assert ready(pull) == 200
+    ending = begin_to_end(pull)
+    # The transfer, which does not end, keeps the node for a while.
+    eventually(lambda: ready(pull) == 503, 20, "the node to say that it ends")
+    ended_well(*ending)
+    gate.open()
+    assert api.stop() == 0
+
+
 def test_a_delivery_under_way_is_finished_or_given_back(nodes, origin, receiver):
     gate, never = Gate(), Gate()
     url = receiver.script("/hook", Reply(200, gate=gate), Reply(200, gate=never), Reply(200))
