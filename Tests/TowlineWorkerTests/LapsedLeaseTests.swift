@@ -9,7 +9,7 @@ import TowlineStoreSQLite
 import TowlineTesting
 import TowlineWorker
 
-@Suite("Leases that nobody can renew", .timeLimit(.minutes(1)))
+@Suite("Leases that nobody can renew", .timeLimit(.minutes(5)))
 struct LapsedLeaseTests {
     @Test(
         "an attempt ends with its lease when the store is out of reach, and leaves nothing",
