@@ -12,7 +12,7 @@ from pathlib import Path
 FULL = {
     "start": [], "idle": [], "pull": [], "s3": [], "parallel": [], "resets": [], "drip": [], "transfers": [], "jobs": [],
     "events": [], "latency": [], "backlog": [],
-    "queue": [],
+    "queue": [], "pgstore": [],
 }
 QUICK = {
     "start": ["--runs", "5"], "idle": ["--runs", "1", "--settle", "4", "--jobs", "200"],
@@ -25,6 +25,7 @@ QUICK = {
         "--runs", "1", "--messages", "6000", "--batched", "32000", "--wakes", "200", "--waiting", "100", "--backlog",
         "50000", "--drained", "3000",
     ],
+    "pgstore": ["--runs", "1", "--rounds", "60", "--waiting", "20000", "--hold", "5"],
 }
 LONGEST_SECONDS = 1800
 

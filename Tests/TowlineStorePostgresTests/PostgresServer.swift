@@ -30,7 +30,7 @@ final class PostgresServer: Sendable {
 
     private let folder: String
     private let programs: String
-    /// The end of a pipe: the watcher stops the server when this process lets go of it.
+    /// The end of a pipe: the watcher stops the server when this process lets go of it; -1 for a server of others.
     private let lifeline: Int32
 
     /// Makes the data and starts a server of its own.
@@ -56,7 +56,17 @@ final class PostgresServer: Sendable {
         }
     }
 
-    deinit { close(lifeline) }
+    /// A server that runs already, with its socket in a folder and a superuser `postgres` without a password.
+    ///
+    /// - Throws: ``PostgresServerError`` without the programs to talk to it.
+    init(host: String) throws {
+        guard let programs = Self.programs else { throw PostgresServerError("there is no PostgreSQL server") }
+        self.programs = programs
+        folder = host
+        lifeline = -1
+    }
+
+    deinit { if lifeline >= 0 { close(lifeline) } }
 
     /// Runs until its standard input is closed; the server must not run as root.
     private static let script = """

@@ -10,14 +10,14 @@ import TowlineTesting
 /// Run with
 /// `TOWLINE_PG_BENCH=0,1000000 swift test -c release --filter StoreFigures`: the numbers of jobs that wait meanwhile.
 /// With `TOWLINE_PG_HOLD=300` another transaction is open for so many seconds, and the rounds go on for as long.
+/// `TOWLINE_PG_ROUNDS` is how many rounds are measured, 50 by default. With `TOWLINE_PG_HOST` the server is one that runs
+/// already, with its socket in that folder: `Benchmarks/pgstore.py` measures pgbench on the same one.
 @Suite("figures of the store on PostgreSQL", .serialized, .enabled(if: !backlogs.isEmpty))
 struct StoreFigures {
     @Test("lifecycles of small jobs in groups of 200", arguments: backlogs)
     func lifecycles(waiting: Int) async throws {
-        let server = try PostgresServer(
-            options: "-c shared_buffers=512MB -c max_wal_size=4GB "
-                + "-c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.track_utility=on")
-        try server.run("CREATE EXTENSION pg_stat_statements SCHEMA public")
+        let server = try host.map { try PostgresServer(host: $0) } ?? PostgresServer(options: options)
+        try server.run("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA public")
         let store = try await PostgresStore.open(url: try server.makeSchema())
         try await fill(store, waiting: waiting)
         try await store.sendEvents()
@@ -29,9 +29,11 @@ struct StoreFigures {
         let end = ContinuousClock.now + .seconds(hold ?? 0)
         var parts = 0
         repeat {
-            for _ in 0..<50 { try await figures.round() }
+            for _ in 0..<rounds { try await figures.round() }
             parts += 1
-            if hold != nil { show("  after \(parts * 50) rounds: \(figures.rate) jobs/s in the last 50") }
+            if hold != nil {
+                show("  after \(parts * rounds) rounds: \(figures.rate) jobs/s in the last \(rounds)")
+            }
             figures.startPart()
         } while .now < end
         let spent = try server.run("SELECT sum(total_exec_time) FROM public.pg_stat_statements")
@@ -67,6 +69,12 @@ struct StoreFigures {
 private let environment = ProcessInfo.processInfo.environment
 private let backlogs = (environment["TOWLINE_PG_BENCH"] ?? "").split(separator: ",").compactMap { Int($0) }
 private let hold = environment["TOWLINE_PG_HOLD"].flatMap { Int($0) }
+private let rounds = environment["TOWLINE_PG_ROUNDS"].flatMap { Int($0) } ?? 50
+private let host = environment["TOWLINE_PG_HOST"]
+/// How the server is started; `Benchmarks/pgstore.py` starts its own in the same way.
+private let options =
+    "-c shared_buffers=512MB -c max_wal_size=4GB -c shared_preload_libraries=pg_stat_statements "
+    + "-c pg_stat_statements.track_utility=on"
 
 /// Rounds of whole lifecycles: accept by 200 callers, claim, finish with events and deliveries, deliver.
 private struct Lifecycles {

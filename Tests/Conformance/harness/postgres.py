@@ -22,17 +22,18 @@ def programs():
 
 
 class Postgres:
-    """A running server; a superuser `postgres` without a password.
+    """A running server; a superuser `postgres` without a password. Settings go on its command line as NAME=VALUE.
 
     For a network that a test has made it also listens at an address, and trusts the `clients` there.
     """
 
-    def __init__(self, listen="", clients=""):
+    def __init__(self, *settings, folder=None, listen="", clients=""):
         self.listen = listen
         self.port = free_port(listen) if listen else 5432
         self.name = "postgres"
         self.bin = programs()
-        self.folder = Path(tempfile.mkdtemp(prefix="towline-pg-"))
+        self.settings = settings
+        self.folder = Path(tempfile.mkdtemp(prefix="towline-pg-", dir=folder))
         # The server refuses to run as root.
         self._as = []
         if os.getuid() == 0:
@@ -71,7 +72,8 @@ class Postgres:
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [*self._as, str(self.bin / "postgres"), "-D", str(self.data), "-k", str(self.folder),
-                 "-c", f"listen_addresses={self.listen}", "-c", f"port={self.port}", "-c", "max_connections=100"],
+                 *(word for each in (f"listen_addresses={self.listen}", f"port={self.port}", "max_connections=100",
+                                     *self.settings) for word in ("-c", each))],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         eventually(
@@ -97,11 +99,11 @@ class Postgres:
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
             " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"))
 
-    def query(self, sql):
-        """What a statement prints."""
+    def query(self, sql, given=None):
+        """What a statement prints; `given` is its standard input."""
         done = subprocess.run(
             [str(self.bin / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", str(self.folder), "-p",
-             str(self.port), "-U", "postgres", "-d", self.name, "-c", sql], capture_output=True, text=True, check=True)
+             str(self.port), "-U", "postgres", "-d", self.name, "-c", sql], input=given, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     def stop(self):
