@@ -188,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "TowlineStorePostgresTests",
             dependencies: [
-                "TowlineCore", "TowlineQueue", "TowlineStore", "TowlineStorePostgres", "TowlineTesting", logging,
+                "TowlineCore", "TowlineQueue", "TowlineStore", "TowlineStorePostgres", "TowlineStoreSQLite",
+                "TowlineTesting", logging,
             ]
         ),
         .testTarget(

@@ -31,14 +31,16 @@ package final class PostgresStore: Store, SharedSlotStore {
     ///
     /// Leases of other nodes are left alone: they run out by themselves.
     ///
-    /// - Throws: ``StoreError`` with code `newerSchema`, `corrupted`, `full` or `unavailable`, each with one sentence for
-    ///   the operator.
+    /// - Throws: ``StoreError`` with code `newerSchema`, `corrupted`, `full`, `unavailable`, or `locked` while a migration
+    ///   into the database has not ended, each with one sentence for the operator.
     package static func open(_ configuration: PostgresStoreConfiguration, logger: Logger) async throws -> PostgresStore
     {
         let store = PostgresStore(configuration: configuration, logger: logger)
         do {
             try await store.writers.perform { session in
-                try Schema.migrate(try session.connected())
+                let connection = try session.connected()
+                try MigrationMark.refuseUnfinished(connection)
+                try Schema.migrate(connection)
                 try store.runner.run(on: session) { transaction in
                     try transaction.checkSeal()
                     transaction.connection.add(UpkeepSQL.raiseCommitOffset)

@@ -15,6 +15,9 @@ enum LaneKey {
         hash("group", StoredEndpoint.groupKey(account: account, url: url))
     }
 
+    /// The group of an endpoint by its key.
+    static func group(key: String) -> UInt128 { hash("group", key) }
+
     /// The group of a subscription.
     static func group(subscription id: EndpointID) -> UInt128 {
         hash("group", StoredEndpoint.groupKey(subscription: id))

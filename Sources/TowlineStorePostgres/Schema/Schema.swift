@@ -34,6 +34,14 @@ enum Schema {
         }
     }
 
+    /// Whether the database has tables of Towline's.
+    ///
+    /// - Throws: ``StoreError`` with code `newerSchema`.
+    static func isKnown(_ connection: PostgresConnection) throws -> Bool {
+        _ = try isUpToDate(connection)
+        return try connection.first(exists, read: { !$0.isNull(0) }) == true && !names(connection).isEmpty
+    }
+
     /// Whether every version was applied.
     ///
     /// - Throws: ``StoreError`` with code `newerSchema` when others were applied too.

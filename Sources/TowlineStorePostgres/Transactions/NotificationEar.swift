@@ -95,6 +95,7 @@ final class NotificationEar: Sendable {
     private func listen() throws {
         let connection = try connector.connect()
         try connection.runScript("DO $$ BEGIN EXECUTE format('LISTEN %I', 'towline_' || current_schema()); END $$")
+        MigrationMark.holdForNode(connection)
         // What was said before is not heard.
         hub.wakeAll()
         var due = ContinuousClock.now + safetyPoll

@@ -70,6 +70,11 @@ final class SQLConnection {
         try step(sql, values, read: read)
     }
 
+    /// The same with the values in an array.
+    func each(_ sql: SQL, _ values: [SQLValue], read: (borrowing SQLRow) throws -> Bool) throws {
+        try step(sql, values, read: read)
+    }
+
     /// The row id of the last insert into a table that has row ids.
     var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }
 
