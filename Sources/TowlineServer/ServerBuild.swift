@@ -370,7 +370,7 @@ final class ServerBuild: Sendable {
         }
     }
 
-    private static func openFolder(_ path: String, threads: NIOThreadPool) throws -> DiskObjectStore {
+    static func openFolder(_ path: String, threads: NIOThreadPool) throws -> DiskObjectStore {
         do {
             return try DiskObjectStore(root: path, threads: threads)
         } catch let error as ObjectStoreError {

@@ -3,34 +3,6 @@ import TowlineCommands
 import TowlineCore
 import TowlineServer
 
-/// Brings the store to the schema of this version.
-struct MigrateCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "migrate",
-        abstract: "Brings the store to the schema of this version.",
-        discussion: """
-            A server does the same when it starts; this is for doing it before. Settings are those of `towline serve`.
-
-            Example:
-              towline migrate --data ./towline-data
-            """)
-
-    @Flag(help: "Print JSON.")
-    var json = false
-
-    @OptionGroup var options: SettingsOptions
-
-    func run() async throws {
-        ProcessLimits.prepare()
-        do {
-            let done = try await StoreMigration(settings: try options.load(.serve)).run()
-            printNow(json ? JSONValue.members(["migrated": .string(done)]).compactText : done)
-        } catch let error as ServerError {
-            throw CommandFailure(error.exitCode == 2 ? .usage : .failed, error.description)
-        }
-    }
-}
-
 /// Checks what a server needs from its machine.
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

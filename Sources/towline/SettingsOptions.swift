@@ -12,11 +12,17 @@ struct SettingsOptions: ParsableArguments {
     var flags: [String] = []
 
     /// Reads flags over environment over file over defaults.
-    func load(_ mode: Settings.Mode) throws -> Settings {
+    ///
+    /// - Parameters:
+    ///   - mode: Whose defaults.
+    ///   - more: Flags beside those that were typed.
+    /// - Returns: The settings.
+    /// - Throws: ``CommandFailure`` for wrong usage.
+    func load(_ mode: Settings.Mode, with more: [String] = []) throws -> Settings {
         do {
             let environment = ProcessInfo.processInfo.environment
             return try SettingsLoader(mode: mode, environment: environment, host: .current(environment)).load(
-                flags: try SettingsFlags.parse(flags), file: config)
+                flags: try SettingsFlags.parse(flags + more), file: config)
         } catch {
             throw CommandFailure(.usage, error.description)
         }
