@@ -39,7 +39,7 @@ def chaos(group, database, origin, receiver, jobs, troubles, size, seed):
     trouble.settle()
     # Two of three nodes stay as they are; the third is new, and so looks for leftovers at once when it is its turn.
     admin = Admin(group.nodes[0].admin)
-    ended = wait_ended(admin, timeout=60 + jobs / 20)
+    ended = wait_ended(admin, timeout=60 + jobs / 5)
     group.place.heal()
     wait_swept(database)
     group.kill(1)
