@@ -23,7 +23,7 @@ package struct DeliveryConfiguration: Sendable {
     package var maxRetryAfter: Duration = .seconds(3600)
     /// How long a claim holds; longer than an attempt can take.
     package var lease: Duration = .seconds(30)
-    /// How long running attempts may go on after a shutdown began.
+    /// How long running attempts may go on after a shutdown began, a share of `shutdown.timeout-seconds`.
     package var grace: Duration = .seconds(6)
     /// How much of an answer's body is read and kept.
     package var keptResponseBytes = 16 << 10

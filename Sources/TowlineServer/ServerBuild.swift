@@ -179,6 +179,7 @@ final class ServerBuild: Sendable {
 
     private var deliveryEngine: DeliveryEngine {
         var configuration = DeliveryConfiguration(node: NodeID(settings.nodeID))
+        configuration.grace = settings.shutdownTimeout * 3 / 5
         configuration.concurrency = settings.delivery.concurrency
         configuration.perEndpoint = settings.delivery.perEndpoint
         configuration.perEndpointPerSecond = settings.delivery.perEndpointPerSecond
@@ -202,6 +203,8 @@ final class ServerBuild: Sendable {
 
     private var pullEngine: PullEngine {
         var configuration = PullConfiguration(node: NodeID(settings.nodeID))
+        // The engines end one after the other, and something is left for the rest.
+        configuration.grace = settings.shutdownTimeout / 5
         configuration.concurrency = settings.pull.concurrency
         configuration.perOrigin = settings.pull.perOrigin
         configuration.perAccount = settings.pull.perAccount > 0 ? settings.pull.perAccount : .max

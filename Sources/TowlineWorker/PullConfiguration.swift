@@ -54,7 +54,7 @@ package struct PullConfiguration: Sendable {
     package var totalTimeout: Duration = .seconds(86_400)
     /// How long a claim holds (`lease.seconds`); renewed every third of it.
     package var lease: Duration = .seconds(30)
-    /// How long running attempts may go on after a shutdown began.
+    /// How long running attempts may go on after a shutdown began, a share of `shutdown.timeout-seconds`.
     package var grace: Duration = .seconds(2)
 
     /// The defaults for a node.
