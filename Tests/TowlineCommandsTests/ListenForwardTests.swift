@@ -92,7 +92,7 @@ struct ListenForwardTests {
         try await FakeServer.serving(listener.answer) { server in
             try await FakeServer.serving(handler.answer) { local in
                 let run = try harness.run(
-                    harness.plan(once: 2, forward: local.url), server.url, timeout: .milliseconds(200))
+                    harness.plan(once: 2, forward: local.url), server.url, timeout: .seconds(3))
                 _ = try await run.listen()
                 #expect(
                     harness.attemptLines == [
