@@ -144,9 +144,11 @@ def test_one_account_with_many_jobs_leaves_another_its_turn(started, origin, fol
     environment = {"TOWLINE_ACCESS_KEY_ID": made["id"], "TOWLINE_ACCESS_KEY_SECRET": made["secret"]}
     stage.environment.update(environment)
     submit(stage, origin.put("/small.mp4", FILE))
+    # Held ones take no slot once they have said nothing for a second: on a slow machine others have begun before.
+    begun = len(origin.requests())
     gate.open()
     origin.wait_for_requests(1, "/small.mp4")
-    before = [request.path for request in origin.requests()].index("/small.mp4")
+    before = [request.path for request in origin.requests()].index("/small.mp4") - begun
     # The two that were held, and at most a few that were claimed together with it.
     assert before <= 8, f"{before} requests of the other account came first"
 
