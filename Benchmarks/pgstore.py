@@ -15,7 +15,7 @@ pgbench runs it in two ways: statement by statement, and with each transaction a
 store can do, since it decides by what it reads. Each has its ratio. Then the store alone with other jobs waiting, and while
 another transaction is held open, both against the store without.
 
-Needs a build of the tests: `swift build --build-tests -c release`, or another one that --tests names.
+Needs a build of the tests: `swift build --build-tests -c release -Xswiftc -enable-testing`, or another one that --tests names.
 """
 
 import csv
