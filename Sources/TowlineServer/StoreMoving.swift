@@ -192,6 +192,8 @@ package struct StoreMoving: Sendable {
     // MARK: Parts
 
     private func secretBox() throws -> SecretBox {
+        // Beside a database that is not there no key file is either, which says less.
+        guard SQLiteStore.isStore(at: source) else { throw ServerError("there is no Towline database at \(source)") }
         do {
             return try SecretBox(key: try SecretKeyFile.load(settings.secretsKeyFile, isNeeded: true))
         } catch let error as StoreError {

@@ -84,7 +84,7 @@ struct MigrateCommand: AsyncParsableCommand {
                 }
                 return printNow(JSONValue.members(["plan": .string(target), "tables": .array(tables)]).compactText)
             }
-            printTable([["table", "rows"]] + rows.map { [$0.table, "\($0.rows)"] })
+            for line in figureLines(["table", "rows"], rows.map { [$0.table, "\($0.rows)"] }) { printNow(line) }
             printNow(target)
         case .moved(let counts):
             show(
@@ -105,22 +105,11 @@ struct MigrateCommand: AsyncParsableCommand {
             }
             return printNow(JSONValue.members(["migrated": .string(sentence), "tables": .array(tables)]).compactText)
         }
-        printTable(
-            [["table", "source", "target", "digest"]]
-                + counts.map { [$0.table, "\($0.source)", "\($0.target)", String($0.digest.prefix(12))] })
+        let lines = figureLines(
+            ["table", "source", "target", "digest"],
+            counts.map { [$0.table, "\($0.source)", "\($0.target)", String($0.digest.prefix(12))] })
+        for line in lines { printNow(line) }
         printNow(sentence)
-    }
-
-    /// Prints rows in aligned columns: names to the left, numbers to the right.
-    private func printTable(_ rows: [[String]]) {
-        let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        for row in rows {
-            let cells = row.enumerated().map { column, cell in
-                let room = String(repeating: " ", count: widths[column] - cell.count)
-                return column == 0 ? cell + room : room + cell
-            }
-            printNow(cells.joined(separator: "  "))
-        }
     }
 }
 

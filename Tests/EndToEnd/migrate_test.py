@@ -238,6 +238,8 @@ def test_what_is_asked_wrongly_is_told(small, database):
     missing = small / "data" / "none.db"
     refused(towline("migrate", "--from", f"sqlite:{missing}", "--to", target), FAILED, "no Towline database", str(missing))
     assert not missing.exists()
+    nowhere = small / "nowhere" / "towline.db"
+    refused(towline("migrate", "--from", f"sqlite:{nowhere}", "--to", target), FAILED, "no Towline database", str(nowhere))
     (small / "data" / "text.db").write_text("this is no database" * 100)
     refused(
         towline("migrate", "--from", f"sqlite:{small / 'data' / 'text.db'}", "--to", target), FAILED,

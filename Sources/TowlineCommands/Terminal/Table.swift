@@ -60,3 +60,11 @@ struct Table: Sendable {
         return widths
     }
 }
+
+/// The lines of a table with one name and figures: the first column to the left, the others to the right.
+package func figureLines(_ titles: [String], _ rows: [[String]]) -> [String] {
+    var table = Table(
+        titles.enumerated().map { Table.Column(title: $0.element, alignment: $0.offset == 0 ? .left : .right) })
+    for row in rows { table.add(row) }
+    return table.lines()
+}

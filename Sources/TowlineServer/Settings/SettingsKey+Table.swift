@@ -108,7 +108,8 @@ extension SettingsKey {
         ),
         SettingsKey(
             "shutdown.timeout-seconds", .seconds(1...600), default: "10",
-            "How long what is under way may take after SIGTERM; after that it is given back."
+            "How long a node may take to end after SIGTERM: a fifth of it for transfers under way, three fifths for "
+                + "deliveries. What is not done then is given back."
         ),
         SettingsKey(
             "lease.seconds", .seconds(3...3_600), default: "30",
