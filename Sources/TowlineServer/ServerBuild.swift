@@ -315,13 +315,19 @@ final class ServerBuild: Sendable {
         _ vod: VODService, onListening: @escaping @Sendable () async -> Void
     ) -> any Service {
         let (store, objects, running, drain) = (store, objects, running, drain)
+        let probes = [
+            readiness(of: "the store") { try await store.checkReadiness() },
+            readiness(of: "the object store") { try await objects.checkReadiness() },
+        ]
         let routes = AdminRoutes(
             store: store, progress: { running.progress(of: $0) },
             unknownParameters: { vod.unknownParameterCounts },
             isReady: {
                 guard !drain.isDraining else { throw ServerError("the node is shutting down") }
-                try await store.checkReadiness()
-                try await objects.checkReadiness()
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for probe in probes { group.addTask { try await probe.ask() } }
+                    try await group.waitForAll()
+                }
             }, makeSecret: RandomNames.accessKey, token: settings.admin.token?.value,
             version: TowlineVersion.current, hooks: adminHooks, logger: logger)
         return Application(
@@ -329,6 +335,10 @@ final class ServerBuild: Sendable {
             configuration: .init(
                 address: .hostname(settings.admin.listen.host, port: ports.admin), serverName: "Towline"),
             onServerRunning: { _ in await onListening() }, logger: logger)
+    }
+
+    private func readiness(of part: String, _ check: @escaping @Sendable () async throws -> Void) -> ReadinessProbe {
+        ReadinessProbe(of: part, limit: settings.admin.readyTimeout, clock: SystemMonotonicClock(), check: check)
     }
 
     /// What the admin API needs of other parts.

@@ -45,6 +45,8 @@ extension Settings {
         package var listen: HostPort
         /// What callers must show; `nil` when only loopback may connect.
         package var token: Secret?
+        /// How long `/readyz` waits for what it asks.
+        package var readyTimeout: Duration
     }
 
     /// The setting `data.dir`.

@@ -11,7 +11,8 @@ extension Settings {
             api: try API(values),
             admin: Admin(
                 listen: values.listen("admin.listen"),
-                token: values.text("admin.token").map { Secret($0) }),
+                token: values.text("admin.token").map { Secret($0) },
+                readyTimeout: values.duration("admin.ready-timeout-seconds")),
             data: data,
             secretsKeyFile: values.text("secrets.key-file") ?? data.path + "/secret.key",
             store: Self.store(values) ?? .sqlite(path: data.path + "/towline.db"),

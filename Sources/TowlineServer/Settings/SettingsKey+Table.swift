@@ -59,6 +59,10 @@ extension SettingsKey {
             "admin.token", .token, default: .unset, isSecret: true,
             "What callers of the admin API must show; without it only loopback may connect."
         ),
+        SettingsKey(
+            "admin.ready-timeout-seconds", .seconds(1...60), default: "5",
+            "How long `/readyz` waits for the store and the object store before it says 503."
+        ),
     ]
 
     private static let storageKeys: [SettingsKey] = [

@@ -17,6 +17,7 @@ struct SettingsKeyTests {
             ("api.idle-timeout-seconds", "600", nil),
             ("admin.listen", "127.0.0.1:8788", nil),
             ("admin.token", .unset, nil),
+            ("admin.ready-timeout-seconds", "5", nil),
             ("data.dir", "./towline-data", .derived("a temporary folder, removed at exit")),
             ("secrets.key-file", .derived("`<data.dir>/secret.key`"), nil),
             ("store.url", .derived("`sqlite:<data.dir>/towline.db`"), nil),
