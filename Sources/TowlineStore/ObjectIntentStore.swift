@@ -4,10 +4,32 @@ package import TowlineCore
 package protocol ObjectIntentStore: Sendable {
     /// Keys that may be removed now, at most `limit`: attempts that ended without being chosen, and attempts whose
     /// lease was taken, once a lease's length has passed.
-    func abandonedObjects(limit: Int) async throws -> [ObjectKey]
+    func abandonedObjects(limit: Int) async throws -> AbandonedObjects
 
-    /// Forgets keys whose objects are gone.
-    func forgetObjects(_ keys: [ObjectKey]) async throws
+    /// Forgets keys whose objects were removed.
+    ///
+    /// A key stays, and is named again, when its writer has ended since the keys were read, since it may have written
+    /// behind the removal. Where the writer may be another node that was not heard of, the key is named once more after
+    /// a day.
+    ///
+    /// - Parameters:
+    ///   - keys: The keys.
+    ///   - time: ``AbandonedObjects/time`` of the answer that named them.
+    /// - Throws: ``StoreError``; the keys are named again then.
+    func forgetObjects(_ keys: [ObjectKey], asOf time: Timestamp) async throws
+}
+
+/// Objects that may be removed.
+package struct AbandonedObjects: Sendable {
+    package let keys: [ObjectKey]
+    /// The store's time when it named them.
+    package let time: Timestamp
+
+    /// Joins keys with the time when they were named.
+    package init(keys: [ObjectKey], time: Timestamp) {
+        self.keys = keys
+        self.time = time
+    }
 }
 
 /// One small object that rode in its run's terminal transaction.

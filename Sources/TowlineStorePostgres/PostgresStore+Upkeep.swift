@@ -1,5 +1,5 @@
 package import TowlineCore
-import TowlineStore
+package import TowlineStore
 
 extension PostgresStore {
     package func prune(limit: Int) async throws -> Int {
@@ -12,18 +12,22 @@ extension PostgresStore {
         return jobs + (try await writeLate { try $0.takeBackDeliveries(limit: 256) })
     }
 
-    package func abandonedObjects(limit: Int) async throws -> [ObjectKey] {
-        let offset = configuration.clockOffset().wholeMilliseconds
-        return try await read { connection in
-            try connection.all(UpkeepSQL.abandoned, .integer(offset), .integer(limit)) { ObjectKey($0.text(0)) }
+    package func abandonedObjects(limit: Int) async throws -> AbandonedObjects {
+        try await read { [self] connection in
+            // Looked at before the keys: whatever is named later than this time was named after it.
+            let time = try now(connection)
+            let keys = try connection.all(UpkeepSQL.abandoned, .time(time), .integer(limit)) { ObjectKey($0.text(0)) }
+            return AbandonedObjects(keys: keys, time: time)
         }
     }
 
-    package func forgetObjects(_ keys: [ObjectKey]) async throws {
+    package func forgetObjects(_ keys: [ObjectKey], asOf time: Timestamp) async throws {
         guard !keys.isEmpty else { return }
-        try await writeLate { transaction in
-            transaction.connection.add(RowSQL.forgetIntents, .texts(keys.map(\.description)))
-            try transaction.start()
+        let keys = PostgresValue.texts(keys.map(\.description))
+        try await write { [configuration] transaction in
+            transaction.connection.add(UpkeepSQL.forget, keys, .time(time))
+            transaction.connection.add(
+                UpkeepSQL.lookAgain, keys, .time(time), .time(transaction.now + configuration.lookAgainAfter))
         }
     }
 }
@@ -40,8 +44,14 @@ enum UpkeepSQL {
         """)
     static let abandoned = SQL(
         """
-        SELECT object_key FROM object_intents WHERE sweep_at IS NOT NULL
-          AND sweep_at <= \(ServerClock.plus("$1"))
+        SELECT object_key FROM object_intents WHERE sweep_at IS NOT NULL AND sweep_at <= $1
         ORDER BY sweep_at LIMIT $2
+        """)
+    static let forget = SQL(
+        "DELETE FROM object_intents WHERE object_key = ANY($1::text[]) AND sweep_at <= $2 AND NOT unheard")
+    static let lookAgain = SQL(
+        """
+        UPDATE object_intents SET unheard = false, sweep_at = $3
+        WHERE object_key = ANY($1::text[]) AND sweep_at <= $2 AND unheard
         """)
 }

@@ -40,6 +40,9 @@ package struct PostgresStoreConfiguration: Sendable {
     package var statementTimeout: Duration = .seconds(15)
     /// How long a statement waits for a row that another transaction holds.
     package var lockTimeout: Duration = .seconds(5)
+    /// When an object is looked for once more whose writer was not heard of: a node that stands still for longer than two
+    /// leases may write it when it wakes, and be killed before it reports.
+    package var lookAgainAfter: Duration = .seconds(86_400)
     /// How often everything is looked at though no notification came.
     package var safetyPoll: Duration = .seconds(5)
     /// What tests add to the server's clock.

@@ -2,17 +2,18 @@ package import TowlineCore
 package import TowlineStore
 
 extension SQLiteStore: SmallObjectStore {
-    package func abandonedObjects(limit: Int) async throws -> [ObjectKey] {
+    package func abandonedObjects(limit: Int) async throws -> AbandonedObjects {
         let now = clock.now()
         return try await read { connection in
-            try connection.all(ObjectSQL.abandoned, .time(now), .integer(limit)) { ObjectKey($0.text(0)) }
+            let keys = try connection.all(ObjectSQL.abandoned, .time(now), .integer(limit)) { ObjectKey($0.text(0)) }
+            return AbandonedObjects(keys: keys, time: now)
         }
     }
 
-    package func forgetObjects(_ keys: [ObjectKey]) async throws {
+    package func forgetObjects(_ keys: [ObjectKey], asOf time: Timestamp) async throws {
         guard !keys.isEmpty else { return }
         try await write(.bulk, cost: keys.count) { context in
-            for key in keys { try context.connection.run(FinishSQL.forgetIntent, .text(key.description)) }
+            for key in keys { try context.connection.run(ObjectSQL.forget, .text(key.description), .time(time)) }
         }
     }
 
@@ -57,6 +58,7 @@ extension WriteContext {
 enum ObjectSQL {
     static let abandoned = SQL(
         "SELECT object_key FROM object_intents WHERE sweep_at IS NOT NULL AND sweep_at <= ? ORDER BY sweep_at LIMIT ?")
+    static let forget = SQL("DELETE FROM object_intents WHERE object_key = ? AND sweep_at <= ?")
     static let last = SQL("SELECT max(sequence) FROM small_objects")
     static let after = SQL(
         """

@@ -98,11 +98,11 @@ package struct ObjectCaretaker: Service, CustomStringConvertible {
                 }
                 try await small.rows.releaseSmallObjects(upTo: last)
             }
-            let keys = try await intents.abandonedObjects(limit: Self.step)
-            guard !keys.isEmpty else { return false }
-            let removed = try await objects.remove(keys)
-            try await intents.forgetObjects(removed)
-            return keys.count == Self.step && !removed.isEmpty
+            let abandoned = try await intents.abandonedObjects(limit: Self.step)
+            guard !abandoned.keys.isEmpty else { return false }
+            let removed = try await objects.remove(abandoned.keys)
+            try await intents.forgetObjects(removed, asOf: abandoned.time)
+            return abandoned.keys.count == Self.step && !removed.isEmpty
         } catch {
             logger.error("the object store could not be tidied", metadata: ["error": "\(error)"])
             return false

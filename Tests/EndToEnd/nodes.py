@@ -225,13 +225,23 @@ def wait_ended(admin, timeout=240):
     return eventually(ended, timeout, "the end of every job", pause=0.2)
 
 
+# Objects of nodes that were not heard of are looked for once more after a day.
+_UNSWEPT = "coalesce(sweep_at < extract(epoch FROM clock_timestamp()) * 1000 + 3600000, true)"
+
+
 def wait_swept(database, timeout=60):
     """Waits until whatever attempts have left may be removed."""
     eventually(
         lambda: database.query(
-            "SELECT count(*) FROM object_intents WHERE sweep_at IS NULL"
-            " OR sweep_at > extract(epoch FROM clock_timestamp()) * 1000") == "0",
+            f"SELECT count(*) FROM object_intents WHERE {_UNSWEPT} AND (sweep_at IS NULL"
+            " OR sweep_at > extract(epoch FROM clock_timestamp()) * 1000)") == "0",
         timeout, "the end of what attempts may still write", pause=0.1)
+
+
+def wait_removed(database, timeout=30):
+    """Waits until what may be removed has been."""
+    eventually(
+        lambda: database.query(f"SELECT count(*) FROM object_intents WHERE {_UNSWEPT}") == "0", timeout, "the removal")
 
 
 def check(place, admin, timeout=90):

@@ -14,7 +14,7 @@ from harness.server import clean_environment
 from harness.waiting import eventually
 from harness.web import Gate, Reply
 from netspace import NETWORK, SERVICES, Network, why_not
-from nodes import LEASE, Bucket, Nodes, check, wait_swept
+from nodes import LEASE, Bucket, Nodes, check, wait_removed, wait_swept
 from rawclient import RawClient
 
 MIB = 1 << 20
@@ -86,7 +86,7 @@ def test_a_node_cut_off_from_the_database_loses_its_job_and_changes_nothing(grou
         # Nothing names the late node's key any more. Only now its file comes.
         wait_swept(group.database)
         group.add("--roles", "deliver")
-        eventually(lambda: group.database.query("SELECT count(*) FROM object_intents") == "0", 30, "the removal")
+        wait_removed(group.database)
     seen = writes(group.place)
     gate.open()
     eventually(
@@ -151,7 +151,7 @@ def test_a_node_cut_off_from_the_bucket_says_so_and_goes_on_when_it_is_back(grou
     assert admin.get(f"/jobs/{job}")["state"] not in ("succeeded", "failed")
     space.heal("objects")
     eventually(lambda: admin.get(f"/jobs/{job}")["state"] == "succeeded", 150, "the job once the bucket is back")
-    assert readiness(space, node) == 200
+    eventually(lambda: readiness(space, node) == 200, 60, "the node's readiness once the bucket is back")
     wait_swept(group.database, timeout=100)
     group.add("--roles", "pull")
     check(group.place, admin)

@@ -8,7 +8,7 @@ from harness.admin import Admin
 from harness.origin import Origin, sample
 from harness.waiting import eventually
 from harness.web import Gate, Reply
-from nodes import LEASE, check, submit, wait_ended, wait_swept
+from nodes import LEASE, check, submit, wait_ended, wait_removed, wait_swept
 from rawclient import RawClient
 
 
@@ -59,7 +59,7 @@ def test_a_frozen_node_that_wakes_after_everything_is_swept_changes_nothing(node
     assert other.stop() == 0
     wait_swept(database)
     other = group.add("--roles", "deliver")
-    eventually(lambda: database.query("SELECT count(*) FROM object_intents") == "0", 30, "the removal")
+    wait_removed(database)
     gate.open()
     late.thaw()
     [again] = RawClient(api.api).submit(origin.sample_url("awake", 1000))

@@ -227,7 +227,7 @@ struct MoveScene {
             note("queue", queue)
             note("messages", try await store.peek(16, in: queue.address))
         }
-        note("abandoned", try await store.abandonedObjects(limit: 100).map(\.description).sorted())
+        note("abandoned", try await store.abandonedObjects(limit: 100).keys.map(\.description).sorted())
         return answers
     }
 }

@@ -139,6 +139,69 @@ struct NodeTests {
         await store.close()
     }
 
+    @Test("an object of a node that was not heard of is looked for once more after a day", arguments: [false, true])
+    func lookAgain(isKept: Bool) async throws {
+        let offset = TestOffset()
+        let store = try await PostgresStore.make(offset: offset)
+        func abandoned() async throws -> [ObjectKey] { try await store.abandonedObjects(limit: 10).keys }
+        /// Removes what may be removed, as the caretaker does.
+        func sweep() async throws {
+            let found = try await store.abandonedObjects(limit: 10)
+            try await store.forgetObjects(found.keys, asOf: found.time)
+        }
+        try await store.accept(1)
+        let frozen = try #require(try await store.claim().first)
+        if isKept {
+            let version = SourceVersion(validator: "\"v\"", total: 1000)
+            let checkpoint = TransferCheckpoint(version: version, bytes: 10, crc64: 1)
+            _ = try await store.recordCheckpoints([
+                CheckpointNote(job: frozen.job.id, lease: frozen.lease, checkpoint: checkpoint)
+            ])
+        }
+        offset.advance(by: .seconds(31))
+        #expect(try await store.reapLeases() == 1)
+        try await store.finish(try #require(try await store.claim().first))
+        offset.advance(by: .seconds(31))
+        #expect(try await abandoned() == [frozen.objectKey])
+        try await sweep()
+        // It may wake now, write its object and be killed before it says so.
+        #expect(try await abandoned().isEmpty)
+        offset.advance(by: .seconds(86_400))
+        #expect(try await abandoned() == [frozen.objectKey])
+        try await sweep()
+        offset.advance(by: .seconds(1_000_000))
+        #expect(try await abandoned().isEmpty)
+        await store.close()
+    }
+
+    @Test("a database of the first version is brought to this one while a node of the first still writes")
+    func upgrade() async throws {
+        let server = try PostgresServer.shared()
+        let url = try server.makeSchema()
+        let schema = String(url.split(separator: "%3D").last ?? "")
+        let first = try await PostgresStore.open(url: url)
+        try await first.accept(1)
+        let frozen = try #require(try await first.claim(lease: .zero).first)
+        #expect(try await first.reapLeases() == 1)
+        // What the first version leaves.
+        try server.run(
+            "ALTER TABLE object_intents DROP COLUMN unheard; DELETE FROM schema_versions WHERE name = 'v2'",
+            schema: schema)
+        let second = try await PostgresStore.open(url: url)
+        let versions = try server.run("SELECT name FROM schema_versions ORDER BY name", schema: schema)
+        #expect(versions.split(separator: "\n") == ["v1", "v2"])
+        try server.run(
+            "INSERT INTO object_intents (object_key, job, kept, sweep_at, created_at) VALUES ('older', 1, false, 0, 0)",
+            schema: schema)
+        let found = try await second.abandonedObjects(limit: 10)
+        #expect(Set(found.keys) == [frozen.objectKey, ObjectKey("older")])
+        try await second.forgetObjects(found.keys, asOf: found.time)
+        #expect(try await second.abandonedObjects(limit: 10).keys.isEmpty)
+        try await first.finish(try #require(try await second.claim().first))
+        await first.close()
+        await second.close()
+    }
+
     @Test("a database of a newer version is refused, another key file too")
     func refusals() async throws {
         let server = try PostgresServer.shared()

@@ -194,7 +194,7 @@ struct FaultTests {
         }
         clock.advance(by: .seconds(31))
         let objects = try await store.abandonedObjects(limit: 100)
-        try await store.forgetObjects(objects)
+        try await store.forgetObjects(objects.keys, asOf: objects.time)
     }
 
     private func check(_ store: SQLiteStore, _ told: Acknowledged, _ when: String) async throws {

@@ -149,7 +149,9 @@ final class OriginBench: Sendable {
     private func check(_ job: Job) async throws {
         let detail = try #require(try await store.store.jobDetail(job.id))
         let named = try await store.store.abandonedObjects(limit: 100)
-        if !named.isEmpty { try await store.store.forgetObjects(try await objects.remove(named)) }
+        if !named.keys.isEmpty {
+            try await store.store.forgetObjects(try await objects.remove(named.keys), asOf: named.time)
+        }
         let ends = detail.events.filter { $0.type == .uploadByURLComplete }
         switch test.outcome {
         case .stored(let bytes):

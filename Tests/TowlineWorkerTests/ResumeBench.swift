@@ -251,7 +251,9 @@ final class ResumeBench: Sendable {
     /// Lets everything be removed that has an intent, and fails where files are left that nobody chose.
     func expectNoLeftovers(sourceLocation: SourceLocation = #_sourceLocation) async throws {
         let named = try await store.abandonedObjects(limit: 100)
-        if !named.isEmpty { try await store.forgetObjects(try await objects.remove(named)) }
+        if !named.keys.isEmpty {
+            try await store.forgetObjects(try await objects.remove(named.keys), asOf: named.time)
+        }
         let parts = media.filter { $0.hasSuffix(".part") }
         #expect(parts.isEmpty, sourceLocation: sourceLocation)
     }

@@ -37,14 +37,16 @@ extension Transaction {
     }
 
     /// Takes a running attempt's lease from it: its row is written with what is known, its slot is free, and its
-    /// object may go when a writer that has not noticed must have stopped.
+    /// object may go when a writer that has not noticed should have stopped.
+    ///
+    /// Until that writer is heard of, nobody knows whether it has.
     private func revoke(_ lease: LeaseToken, of held: HeldRun, failure: JobFailure, until end: Timestamp) {
         let run = held.stored
         var record = JobAttemptRecord()
         record.duration = max(.zero, end - run.attemptStartedAt)
         record.bytesReceived = run.job.bytesReceived
         rows.jobAttempts.append(.init(run: run, content: record, failure: failure))
-        rows.intents.abandon(run.objectKey(lease: lease), at: now + run.leaseLength)
+        rows.intents.abandon(run.objectKey(lease: lease), at: now + run.leaseLength, isUnheard: true)
         lanes.release(held.lane, kind: .pull)
     }
 

@@ -110,7 +110,7 @@ struct IntentChanges {
     /// Jobs whose kept objects may go, but for one.
     private(set) var swept: [Int64: (at: Timestamp, except: String)] = [:]
     /// Keys of attempts that are over, with the time from which they may go.
-    private(set) var abandoned: [String: Timestamp] = [:]
+    private(set) var abandoned: [String: (at: Timestamp, isUnheard: Bool)] = [:]
     /// Keys that were chosen.
     private(set) var chosen: [String] = []
     /// Keys whose attempts were over before.
@@ -138,7 +138,11 @@ struct IntentChanges {
     }
 
     /// Lets the object of an attempt be removed from a moment on, unless it is kept for the next attempt.
-    mutating func abandon(_ key: ObjectKey, at time: Timestamp) { abandoned[key.description] = time }
+    ///
+    /// One whose writer was not heard of is looked for again later, kept or not.
+    mutating func abandon(_ key: ObjectKey, at time: Timestamp, isUnheard: Bool = false) {
+        abandoned[key.description] = (time, isUnheard)
+    }
 
     /// A run has chosen its object.
     mutating func choose(_ key: ObjectKey) { chosen.append(key.description) }
@@ -272,7 +276,8 @@ extension Transaction {
             let abandoned = changes.abandoned.map { ($0.key, $0.value) }
             sweeps.append(
                 connection.add(
-                    RowSQL.abandon, .texts(abandoned.map(\.0)), .integers(abandoned.map(\.1.milliseconds))))
+                    RowSQL.abandon, .texts(abandoned.map(\.0)), .integers(abandoned.map(\.1.at.milliseconds)),
+                    .booleans(abandoned.map(\.1.isUnheard))))
         }
         if !changes.chosen.isEmpty { connection.add(RowSQL.forgetIntents, .texts(changes.chosen)) }
         if !changes.hastened.isEmpty {
@@ -366,12 +371,17 @@ enum RowSQL {
         """)
     static let abandon = SQL(
         """
-        UPDATE object_intents i SET sweep_at = v.at FROM unnest($1::text[], $2::bigint[]) v (key, at)
-        WHERE i.object_key = v.key AND NOT i.kept
+        UPDATE object_intents i SET sweep_at = CASE WHEN i.kept THEN i.sweep_at ELSE v.at END, unheard = v.unheard
+        FROM unnest($1::text[], $2::bigint[], $3::boolean[]) v (key, at, unheard)
+        WHERE i.object_key = v.key AND (v.unheard OR NOT i.kept)
         """)
     static let forgetIntents = SQL("DELETE FROM object_intents WHERE object_key = ANY($1::text[])")
+    /// The time is set anew though it may have come already: a removal that is under way must not forget the key.
     static let hastenSweep = SQL(
-        "UPDATE object_intents SET sweep_at = $2 WHERE object_key = ANY($1::text[]) AND sweep_at > $2")
+        """
+        UPDATE object_intents SET unheard = false, sweep_at = CASE WHEN sweep_at IS NULL THEN NULL ELSE $2 END
+        WHERE object_key = ANY($1::text[])
+        """)
     static let succeed = SQL(
         """
         UPDATE runs r SET state = 4 FROM unnest($1::bigint[], $2::bigint[]) v (job, run)

@@ -5,7 +5,7 @@ import TowlineStore
 /// Why they look as they do is in docs/proposals/0008-postgres-store.md.
 enum Schema {
     /// The versions in order; a released one never changes.
-    static let versions: [(name: String, sql: String)] = [("v1", v1)]
+    static let versions: [(name: String, sql: String)] = [("v1", v1), ("v2", v2)]
 
     /// Brings a database to this version, all in one transaction.
     ///

@@ -12,7 +12,8 @@ extension WriteContext {
         guard let run else { return .leaseLost }
         let key = run.objectKey(lease: report.lease)
         guard run.holds(report.lease, at: now) else {
-            // The attempt is over: nobody writes to its key any more, so its object may go at once.
+            // The attempt is over: nobody writes to its key any more, so its object may go at once. The time is set anew
+            // though it may have come already: a removal that is under way must not forget the key.
             if try connection.change(FinishSQL.hastenSweep, .time(now), .text(key.description)) > 0 {
                 effects.signal(.objectsPending)
             }
@@ -178,7 +179,8 @@ enum FinishSQL {
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     static let abandon = SQL("UPDATE object_intents SET sweep_at = ? WHERE object_key = ? AND kept = 0")
-    static let hastenSweep = SQL("UPDATE object_intents SET sweep_at = ?1 WHERE object_key = ?2 AND sweep_at > ?1")
+    static let hastenSweep = SQL(
+        "UPDATE object_intents SET sweep_at = ?1 WHERE object_key = ?2 AND sweep_at IS NOT NULL")
     static let forgetIntent = SQL("DELETE FROM object_intents WHERE object_key = ?")
     static let insertMedia = SQL(
         """

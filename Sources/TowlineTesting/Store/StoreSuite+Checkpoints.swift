@@ -20,7 +20,7 @@ extension StoreSuite {
             try await trial.accept(1)
             let first = try await trial.claimOne()
             try await trial.finish(first, broken, leaving: .checkpoint(checkpoint(100)))
-            try expect(try await trial.store.abandonedObjects(limit: 10).isEmpty, "what is kept is named")
+            try expect(try await trial.abandoned().isEmpty, "what is kept is named")
             let second = try await trial.claimOne()
             try expectEqual(
                 second.resume, ResumePoint(checkpoint: checkpoint(100), keys: [first.objectKey]), "resume point")
@@ -39,9 +39,9 @@ extension StoreSuite {
             let first = try await trial.claimOne()
             try await trial.finish(first, broken, leaving: .checkpoint(checkpoint(100)))
             let second = try await trial.claimOne()
-            try expect(try await trial.store.abandonedObjects(limit: 10).isEmpty, "named before it was taken over")
+            try expect(try await trial.abandoned().isEmpty, "named before it was taken over")
             _ = try await trial.record(checkpoint(200), of: second)
-            try expectEqual(try await trial.store.abandonedObjects(limit: 10), [first.objectKey], "named objects")
+            try expectEqual(try await trial.abandoned(), [first.objectKey], "named objects")
             try await trial.finish(second, broken, leaving: .recorded)
             let third = try await trial.claimOne()
             try expectEqual(
@@ -72,7 +72,7 @@ extension StoreSuite {
             try expectEqual(
                 second.resume, ResumePoint(checkpoint: checkpoint(100), keys: [first.objectKey]), "resume point")
             trial.advance(by: .seconds(60))
-            try expect(try await trial.store.abandonedObjects(limit: 10).isEmpty, "what is kept is named")
+            try expect(try await trial.abandoned().isEmpty, "what is kept is named")
         },
         Case("a checkpoint that is forgotten is gone, and what was kept may go but for the running attempt's") {
             trial in
@@ -82,10 +82,10 @@ extension StoreSuite {
             let second = try await trial.claimOne()
             let verdict = try await trial.record(nil, of: second)
             try expectEqual(verdict, .recorded, "verdict")
-            try expectEqual(try await trial.store.abandonedObjects(limit: 10), [first.objectKey], "named objects")
+            try expectEqual(try await trial.abandoned(), [first.objectKey], "named objects")
             try await trial.finish(second, broken)
             try expectEqual(
-                Set(try await trial.store.abandonedObjects(limit: 10)), [first.objectKey, second.objectKey], "named")
+                Set(try await trial.abandoned()), [first.objectKey, second.objectKey], "named")
             try expect(try await trial.claimOne().resume == nil, "a resume point")
         },
         Case("an attempt that leaves nothing takes away what was left before") { trial in
@@ -96,7 +96,7 @@ extension StoreSuite {
             try await trial.finish(second, broken)
             try expect(try await trial.claimOne().resume == nil, "a resume point")
             try expectEqual(
-                Set(try await trial.store.abandonedObjects(limit: 10)), [first.objectKey, second.objectKey], "named")
+                Set(try await trial.abandoned()), [first.objectKey, second.objectKey], "named")
         },
         Case("a run that ends keeps nothing but the object it chose") { trial in
             for result in [JobAttemptResult.stored(bytes: 9, small: nil), .failed(JobFailure(.urlInvalid, "404"))] {
@@ -106,11 +106,11 @@ extension StoreSuite {
                 let second = try await trial.claimOne()
                 _ = try await trial.record(checkpoint(100), of: second)
                 try await trial.finish(second, result)
-                let named = try await trial.store.abandonedObjects(limit: 10)
+                let named = try await trial.abandoned()
                 let isStored = try await trial.read(second.job.id).objectKey != nil
                 try expectEqual(
                     Set(named), isStored ? [first.objectKey] : [first.objectKey, second.objectKey], "named")
-                try await trial.store.forgetObjects(named)
+                try await trial.forget(named)
             }
         },
         Case("cancelling a job lets go what its attempts left, waiting or running") { trial in
@@ -120,17 +120,17 @@ extension StoreSuite {
             try await trial.finish(first, broken, leaving: .checkpoint(checkpoint(100)))
             _ = try await trial.store.cancel(
                 [waiting.id], account: nil, onlyPending: false, failure: cancelled, nonce: nil)
-            try expectEqual(try await trial.store.abandonedObjects(limit: 10), [first.objectKey], "named objects")
-            try await trial.store.forgetObjects([first.objectKey])
+            try expectEqual(try await trial.abandoned(), [first.objectKey], "named objects")
+            try await trial.forget([first.objectKey])
 
             let running = try await trial.accept(1)[0]
             let second = try await trial.claimOne(lease: .seconds(30))
             _ = try await trial.record(checkpoint(100), of: second)
             _ = try await trial.store.cancel(
                 [running.id], account: nil, onlyPending: false, failure: cancelled, nonce: nil)
-            try expect(try await trial.store.abandonedObjects(limit: 10).isEmpty, "named before its writer has stopped")
+            try expect(try await trial.abandoned().isEmpty, "named before its writer has stopped")
             try expectEqual(try await trial.finish(second, .released, leaving: .recorded), .leaseLost, "verdict")
-            try expectEqual(try await trial.store.abandonedObjects(limit: 10), [second.objectKey], "named objects")
+            try expectEqual(try await trial.abandoned(), [second.objectKey], "named objects")
             _ = try await trial.store.retry(running.id)
             try expect(try await trial.claimOne().resume == nil, "the next run has a resume point")
         },

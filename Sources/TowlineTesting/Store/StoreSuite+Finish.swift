@@ -59,7 +59,7 @@ extension StoreSuite {
             let detail = try await trial.detail(job.id)
             try expectEqual(detail.job.state, .succeeded, "state")
             try expectEqual(detail.events.count, 2, "events")
-            try expect(try await trial.store.abandonedObjects(limit: 10).isEmpty, "the chosen object is to be removed")
+            try expect(try await trial.abandoned().isEmpty, "the chosen object is to be removed")
         },
         Case("reports of one call get their verdicts in order") { trial in
             try await trial.accept(3)
@@ -99,16 +99,16 @@ extension StoreSuite {
         Case("objects of attempts that were not chosen are named until they are forgotten") { trial in
             try await trial.accept(3)
             let claims = try await trial.claim().items
-            try expect(try await trial.store.abandonedObjects(limit: 10).isEmpty, "a running attempt's object is named")
+            try expect(try await trial.abandoned().isEmpty, "a running attempt's object is named")
             let failure = JobFailure(.sourceUnavailable, "503")
             try await trial.finish(claims[0], .failed(failure))
             try await trial.finish(claims[1], .retry(failure, after: .seconds(60), madeProgress: false))
             try await trial.finish(claims[2], .released)
-            let named = try await trial.store.abandonedObjects(limit: 10)
+            let named = try await trial.abandoned()
             try expectEqual(Set(named), Set(claims.map(\.objectKey)), "named objects")
-            try expectEqual(try await trial.store.abandonedObjects(limit: 2).count, 2, "named objects within a limit")
-            try await trial.store.forgetObjects(Array(named.prefix(2)))
-            try expectEqual(try await trial.store.abandonedObjects(limit: 10).count, 1, "named objects")
+            try expectEqual(try await trial.abandoned(limit: 2).count, 2, "named objects within a limit")
+            try await trial.forget(Array(named.prefix(2)))
+            try expectEqual(try await trial.abandoned().count, 1, "named objects")
         },
         Case("an object whose lease was taken is named when a late writer must have stopped") { trial in
             let job = try await trial.accept(1)[0]
@@ -117,9 +117,9 @@ extension StoreSuite {
             _ = try await trial.store.cancel(
                 [job.id], account: nil, onlyPending: false, failure: failure, nonce: nil)
             trial.advance(by: .seconds(29))
-            try expect(try await trial.store.abandonedObjects(limit: 10).isEmpty, "named too early")
+            try expect(try await trial.abandoned().isEmpty, "named too early")
             trial.advance(by: .seconds(2))
-            try expectEqual(try await trial.store.abandonedObjects(limit: 10), [claim.objectKey], "named objects")
+            try expectEqual(try await trial.abandoned(), [claim.objectKey], "named objects")
         },
         Case("a late report names its own object at once") { trial in
             let job = try await trial.accept(1)[0]
@@ -127,7 +127,23 @@ extension StoreSuite {
             _ = try await trial.store.cancel(
                 [job.id], account: nil, onlyPending: false, failure: JobFailure(.cancelled, "x"), nonce: nil)
             try expectEqual(try await trial.finish(claim, .stored(bytes: 1, small: nil)), .leaseLost, "verdict")
-            try expectEqual(try await trial.store.abandonedObjects(limit: 10), [claim.objectKey], "named objects")
+            try expectEqual(try await trial.abandoned(), [claim.objectKey], "named objects")
+        },
+        Case("an object that a late writer may have written behind a removal is named again") { trial in
+            let job = try await trial.accept(1)[0]
+            let claim = try await trial.claimOne(lease: .seconds(30))
+            _ = try await trial.store.cancel(
+                [job.id], account: nil, onlyPending: false, failure: JobFailure(.cancelled, "x"), nonce: nil)
+            trial.advance(by: .seconds(31))
+            let removed = try await trial.store.abandonedObjects(limit: 10)
+            try expectEqual(removed.keys, [claim.objectKey], "named objects")
+            trial.advance(by: .seconds(1))
+            try expectEqual(try await trial.finish(claim, .stored(bytes: 1, small: nil)), .leaseLost, "verdict")
+            try await trial.store.forgetObjects(removed.keys, asOf: removed.time)
+            try expectEqual(try await trial.abandoned(), [claim.objectKey], "named behind the removal")
+            try await trial.forget([claim.objectKey])
+            trial.advance(by: .seconds(400_000))
+            try expect(try await trial.abandoned().isEmpty, "named though it was removed after its writer had ended")
         },
     ]
 }

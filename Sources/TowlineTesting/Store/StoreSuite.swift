@@ -131,6 +131,17 @@ struct StoreTrial: Sendable {
         return try unwrap(claims.items.first, "no job was due", file: file, line: line)
     }
 
+    /// Objects that may be removed.
+    func abandoned(limit: Int = 10) async throws -> [ObjectKey] {
+        try await store.abandonedObjects(limit: limit).keys
+    }
+
+    /// Forgets objects that were named just now.
+    func forget(_ keys: [ObjectKey]) async throws {
+        let time = try await store.abandonedObjects(limit: 1).time
+        try await store.forgetObjects(keys, asOf: time)
+    }
+
     /// Reports an attempt's end.
     @discardableResult
     func finish(
