@@ -39,8 +39,8 @@ SETTINGS = [
 ]
 # Tables that are not written by a lifecycle, or only changed: what they hold when the script begins is put back.
 KEPT = {
-    "schema_versions", "meta", "seal_check", "access_keys", "callbacks", "endpoints", "lanes", "lane_groups", "lane_accounts",
-    "rounds",
+    "schema_versions", "meta", "seal_check", "access_keys", "callbacks", "endpoints", "lanes", "lane_states", "lane_groups",
+    "group_states", "lane_accounts", "count_shards", "rounds",
 }
 
 
@@ -283,10 +283,10 @@ class Peer:
         tables = set(self.server.query(f"SELECT tablename FROM pg_tables WHERE schemaname = '{self.schema}'").split()) - KEPT
         self.server.query(
             f"SET search_path = {self.schema}; TRUNCATE {', '.join(sorted(tables))};"
-            "UPDATE lanes SET state = 0, ready_at = NULL, turn = 0, later_at = NULL, later_mark = 0, mark = 0, levels = 0;"
-            "UPDATE lane_groups SET in_use = 0, next_start = 0; UPDATE lane_accounts SET in_use = 0, turn = 0;"
+            "UPDATE lane_states SET state = 0, ready_at = NULL, turn = 0, later_at = NULL, later_mark = 0, mark = 0, levels = 0;"
+            "UPDATE group_states SET in_use = 0, next_start = 0; UPDATE lane_accounts SET in_use = 0, turn = 0;"
             "SELECT setval('lane_clock_0', 0), setval('lane_clock_1', 0)")
-        for table in ("lanes", "lane_groups", "lane_accounts"):
+        for table in ("lane_states", "group_states", "lane_accounts", "count_shards"):
             self.server.query(f"VACUUM FULL {self.schema}.{table}")
         self.server.query("CHECKPOINT")
 

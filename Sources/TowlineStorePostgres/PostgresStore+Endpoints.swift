@@ -125,9 +125,9 @@ enum EndpointQuery {
         """)
     static let counts = SQL(
         """
-        SELECT g.in_use, (SELECT count(*) FROM (
+        SELECT n.in_use, (SELECT count(*) FROM (
           SELECT 1 FROM lanes l JOIN deliveries d ON d.lane_id = l.id AND d.state = 0
-          WHERE l.group_id = g.id AND l.kind = 1 LIMIT 10000) w)
-        FROM endpoints p JOIN lane_groups g ON g.id = p.group_id WHERE p.id = $1
+          WHERE l.group_id = p.group_id AND l.kind = 1 LIMIT 10000) w)
+        FROM endpoints p CROSS JOIN LATERAL (\(GroupStates.of("p.group_id"))) n WHERE p.id = $1
         """)
 }

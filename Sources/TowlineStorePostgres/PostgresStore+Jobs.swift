@@ -154,7 +154,16 @@ enum JobSQL {
         SELECT \(JobRows.columns) FROM \(from)
         WHERE j.source_hash = $1 AND j.account_id = $2 AND j.source_url = $3 ORDER BY j.seq DESC LIMIT $4
         """)
-    static let counters = SQL("SELECT slot, sum(value)::bigint FROM counters GROUP BY slot")
+    /// What nodes have counted, and what a database brought along when it was moved here or had the first version.
+    static let counters = SQL(
+        """
+        SELECT c.slot, sum(c.value)::bigint FROM (
+          SELECT x.slot - 1 AS slot, x.value FROM generate_series(0, 63) g CROSS JOIN LATERAL (
+            SELECT s.counts FROM count_shards s WHERE s.shard = g ORDER BY s.version DESC LIMIT 1) n
+          CROSS JOIN LATERAL unnest(n.counts) WITH ORDINALITY x (value, slot)
+          UNION ALL SELECT slot, value FROM counters) c
+        GROUP BY c.slot
+        """)
     static let attempts = SQL(
         "SELECT \(JobRows.attemptColumns) FROM job_attempts WHERE job = \(seq) ORDER BY run, number")
     static let events = SQL("SELECT \(DeliveryRows.eventColumns) FROM events e WHERE e.job = $1 ORDER BY e.seq")

@@ -174,34 +174,6 @@ struct NodeTests {
         await store.close()
     }
 
-    @Test("a database of the first version is brought to this one while a node of the first still writes")
-    func upgrade() async throws {
-        let server = try PostgresServer.shared()
-        let url = try server.makeSchema()
-        let schema = String(url.split(separator: "%3D").last ?? "")
-        let first = try await PostgresStore.open(url: url)
-        try await first.accept(1)
-        let frozen = try #require(try await first.claim(lease: .zero).first)
-        #expect(try await first.reapLeases() == 1)
-        // What the first version leaves.
-        try server.run(
-            "ALTER TABLE object_intents DROP COLUMN unheard; DELETE FROM schema_versions WHERE name = 'v2'",
-            schema: schema)
-        let second = try await PostgresStore.open(url: url)
-        let versions = try server.run("SELECT name FROM schema_versions ORDER BY name", schema: schema)
-        #expect(versions.split(separator: "\n") == ["v1", "v2"])
-        try server.run(
-            "INSERT INTO object_intents (object_key, job, kept, sweep_at, created_at) VALUES ('older', 1, false, 0, 0)",
-            schema: schema)
-        let found = try await second.abandonedObjects(limit: 10)
-        #expect(Set(found.keys) == [frozen.objectKey, ObjectKey("older")])
-        try await second.forgetObjects(found.keys, asOf: found.time)
-        #expect(try await second.abandonedObjects(limit: 10).keys.isEmpty)
-        try await first.finish(try #require(try await second.claim().first))
-        await first.close()
-        await second.close()
-    }
-
     @Test("a database of a newer version is refused, another key file too")
     func refusals() async throws {
         let server = try PostgresServer.shared()

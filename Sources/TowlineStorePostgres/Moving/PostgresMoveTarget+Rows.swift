@@ -123,30 +123,34 @@ enum InsertMoveSQL {
 /// greatest that came.
 enum FinishMoveSQL {
     static let lanes = [
+        SQL("INSERT INTO group_states (group_id) SELECT id FROM lane_groups"),
+        SQL(
+            "INSERT INTO lane_states (lane_id, kind, group_id, owner_id) SELECT id, kind, group_id, owner_id FROM lanes"
+        ),
         SQL(
             """
-            UPDATE lanes l SET state = CASE WHEN w.is_ready THEN 1 ELSE 2 END,
+            UPDATE lane_states l SET state = CASE WHEN w.is_ready THEN 1 ELSE 2 END,
               ready_at = CASE WHEN w.is_ready THEN NULL ELSE w.later END, later_at = w.later, levels = w.levels
             FROM (
               SELECT lane_id, bool_or(waiting = 1) AS is_ready, min(due) FILTER (WHERE waiting = 2) AS later,
                 bit_or(1 << level) AS levels
               FROM runs WHERE waiting IS NOT NULL GROUP BY lane_id) w
-            WHERE l.id = w.lane_id
+            WHERE l.lane_id = w.lane_id
             """),
         // The claim that visits a lane finds out about its endpoint and about times to come.
         SQL(
             """
-            UPDATE lanes l SET state = 1 FROM (SELECT DISTINCT lane_id FROM deliveries WHERE state = 0) w
-            WHERE l.id = w.lane_id
+            UPDATE lane_states l SET state = 1 FROM (SELECT DISTINCT lane_id FROM deliveries WHERE state = 0) w
+            WHERE l.lane_id = w.lane_id
             """),
         // Accounts take turns from the beginning.
         SQL(
             """
-            UPDATE lanes l SET turn = w.turn
+            UPDATE lane_states l SET turn = w.turn
             FROM (
-              SELECT id, row_number() OVER (PARTITION BY owner_id ORDER BY id) - 1 AS turn FROM lanes
+              SELECT lane_id, row_number() OVER (PARTITION BY owner_id ORDER BY lane_id) - 1 AS turn FROM lane_states
               WHERE state <> 0) w
-            WHERE l.id = w.id AND w.turn > 0
+            WHERE l.lane_id = w.lane_id AND w.turn > 0
             """),
     ]
     static let numbers = [

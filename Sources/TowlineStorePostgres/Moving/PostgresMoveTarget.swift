@@ -279,7 +279,8 @@ package final class PostgresMoveTarget: MoveTarget {
 
     /// Tables whose rows are made here, or are left behind.
     static let companions = [
-        "lane_accounts", "queue_ready", "queue_hidden", "queue_counts", "dropped_queues", "extra_slots",
+        "lane_accounts", "group_states", "lane_states", "queue_ready", "queue_hidden", "queue_counts", "dropped_queues",
+        "extra_slots",
     ]
 }
 

@@ -135,6 +135,7 @@ extension Transaction {
         let floor = laneTurns.floor(kind)
         var found = try ready(kind, limit: most, from: floor)
         if found.isEmpty, floor > 0 { found = try ready(kind, limit: most, from: 0) }
+        laneCache.remember(found.map(\.lane))
         if let first = found.first { isAhead = laneTurns.serve(first.turn, of: kind) }
         return found
     }
@@ -151,9 +152,23 @@ extension Transaction {
     }
 
     /// Takes the rows of groups, those that nobody else has, or all.
-    func lockGroups(of candidates: [LaneCandidate], waits: Bool) -> PostgresPending {
-        let groups = Array(Set(candidates.map(\.lane.group)))
-        return connection.add(waits ? ClaimSQL.lockGroups : ClaimSQL.lockFreeGroups, .integers(groups))
+    ///
+    /// - Returns: What gives the groups that were taken, and what gives the states of all, read afterwards.
+    func lockGroups(
+        of candidates: [LaneCandidate], waits: Bool
+    ) -> (taken: PostgresPending, states: PostgresPending) {
+        let groups = PostgresValue.integers(Set(candidates.map(\.lane.group)).sorted())
+        let taken = connection.add(waits ? ClaimSQL.lockGroups : ClaimSQL.lockFreeGroups, groups)
+        return (taken, connection.add(ClaimSQL.groupStates, groups))
+    }
+
+    /// The states of the groups that were taken.
+    func groupStates(
+        _ pending: (taken: PostgresPending, states: PostgresPending)
+    ) throws -> [(group: Int64, inUse: Int, nextStart: Timestamp)] {
+        let taken = Set(try pending.taken.result().map { $0.integer(0) })
+        return try pending.states.result().map { (group: $0.integer(0), inUse: $0.int(1), nextStart: $0.time(2)) }
+            .filter { taken.contains($0.group) }
     }
 
     /// Takes the rows of accounts, where they have a limit.
@@ -214,7 +229,7 @@ extension Transaction {
             connection.add(
                 kind == .pull ? ClaimSQL.servePulls : ClaimSQL.serveDeliveries, .integer(laneTurns.served(kind)))
         }
-        return connection.add(ClaimSQL.next, .integer(kind.rawValue))
+        return addNext(kind)
     }
 
     /// Takes slots of groups.
@@ -233,6 +248,7 @@ extension Transaction {
             return left > 0 ? (group, Int64(min(left, 1000))) : nil
         }
         if !groups.isEmpty {
+            connection.add(LaneSQL.lockBlocked, .integers(groups.map(\.0)), .integers(groups.map(\.1)))
             lanes.woken.append(
                 (
                     kind,
@@ -246,12 +262,18 @@ extension Transaction {
             return (owner, Int64(min(room - count, 1000)))
         }
         if !free.isEmpty {
+            connection.add(LaneSQL.lockFull, .integers(free.map(\.0)), .integers(free.map(\.1)))
             lanes.woken.append(
                 (
                     .pull,
                     connection.add(LaneSQL.unblockOwners, .integers(free.map(\.0)), .integers(free.map(\.1)))
                 ))
         }
+    }
+
+    /// Asks when something is due next.
+    func addNext(_ kind: LaneKind) -> PostgresPending {
+        connection.add(ClaimSQL.next, .integer(kind.rawValue), .integer(laneTurns.recent(kind)))
     }
 
     /// What ``settle(_:_:taken:nextStarts:)`` says about the time that is due next.
@@ -290,30 +312,33 @@ private struct SettledLane {
 enum ClaimSQL {
     static let candidates = SQL(
         """
-        SELECT c.id, c.group_id, c.owner_id, c.turn, c.later_at FROM (
-          (SELECT id, group_id, owner_id, turn, later_at FROM lanes
-           WHERE kind = $1 AND state = 1 AND turn >= $3 ORDER BY turn, id LIMIT $2)
+        SELECT c.lane_id, c.group_id, c.owner_id, c.turn, c.later_at FROM (
+          (SELECT lane_id, group_id, owner_id, turn, later_at FROM lane_states
+           WHERE kind = $1 AND state = 1 AND turn >= $3 ORDER BY turn, lane_id LIMIT $2)
           UNION ALL
-          (SELECT id, group_id, owner_id, turn, later_at FROM lanes
+          (SELECT lane_id, group_id, owner_id, turn, later_at FROM lane_states
            WHERE kind = $1 AND state = 2 AND ready_at <= \(ServerClock.plus("$4"))
            ORDER BY ready_at LIMIT $2)) c
-        ORDER BY c.turn, c.id LIMIT $2
+        ORDER BY c.turn, c.lane_id LIMIT $2
         """)
     static let lockGroups = SQL(
-        "SELECT id, in_use, next_start FROM lane_groups WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE")
+        "SELECT id FROM lane_groups WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE")
     static let lockFreeGroups = SQL(
         """
-        SELECT id, in_use, next_start FROM lane_groups WHERE id = ANY($1::bigint[]) ORDER BY id
+        SELECT id FROM lane_groups WHERE id = ANY($1::bigint[]) ORDER BY id
         FOR UPDATE SKIP LOCKED
+        """)
+    static let groupStates = SQL(
+        """
+        SELECT v.id, n.in_use, n.next_start FROM unnest($1::bigint[]) v (id)
+        CROSS JOIN LATERAL (\(GroupStates.of("v.id"))) n
         """)
     static let lockOwners = SQL(
         "SELECT id, in_use FROM lane_accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE")
     static let lockLanes = SQL("SELECT 1 FROM lanes WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE")
-    static let useGroups = SQL(
-        """
-        UPDATE lane_groups g SET in_use = g.in_use + v.slots, next_start = greatest(g.next_start, v.next_start)
-        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) v (id, slots, next_start) WHERE g.id = v.id
-        """)
+    static let useGroups = GroupStates.change(
+        "in_use = g.in_use + v.slots, next_start = greatest(g.next_start, v.next_start)",
+        of: "unnest($1::bigint[], $2::bigint[], $3::bigint[]) v (id, slots, next_start)")
     static let useOwners = SQL(
         """
         UPDATE lane_accounts a SET in_use = a.in_use + v.slots
@@ -321,7 +346,7 @@ enum ClaimSQL {
         """)
     static let settlePulls = SQL(
         """
-        UPDATE lanes l SET
+        UPDATE lane_states l SET
           state = CASE WHEN n.due IS NULL AND n.later IS NULL THEN 0 WHEN n.due IS NULL THEN 2
             WHEN v.mode > 0 THEN v.mode WHEN v.not_before > $5 THEN 2 ELSE 1 END,
           ready_at = CASE WHEN n.due IS NULL AND n.later IS NOT NULL THEN greatest(n.later, v.not_before)
@@ -331,19 +356,19 @@ enum ClaimSQL {
           later_at = n.later, later_mark = coalesce(n.later - 1, greatest(l.later_mark, $5)),
           levels = CASE WHEN n.due IS NULL AND n.later IS NULL THEN 0 ELSE l.levels END
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) v (id, mode, not_before, turn)
-        JOIN lanes k ON k.id = v.id
+        CROSS JOIN LATERAL (\(LaneStates.of("v.id"))) k
         CROSS JOIN LATERAL (SELECT
           (SELECT min(x.due) FROM generate_series(1, 10) p CROSS JOIN LATERAL (
-             SELECT r.due FROM runs r WHERE r.lane_id = k.id AND r.waiting = 1 AND r.level = p AND r.due > k.mark
+             SELECT r.due FROM runs r WHERE r.lane_id = k.lane_id AND r.waiting = 1 AND r.level = p AND r.due > k.mark
              ORDER BY r.due LIMIT 1) x
            WHERE (k.levels >> p) & 1 = 1) AS due,
-          (SELECT r.due FROM runs r WHERE r.lane_id = k.id AND r.waiting = 2 AND r.due > k.later_mark
+          (SELECT r.due FROM runs r WHERE r.lane_id = k.lane_id AND r.waiting = 2 AND r.due > k.later_mark
            ORDER BY r.due LIMIT 1) AS later OFFSET 0) n
-        WHERE l.id = v.id
+        WHERE l.ctid = k.place
         """)
     static let settleDeliveries = SQL(
         """
-        UPDATE lanes l SET
+        UPDATE lane_states l SET
           state = CASE WHEN v.mode = 5 OR n.due IS NULL THEN 0 WHEN n.due > $5 THEN 2
             WHEN v.mode > 0 THEN v.mode WHEN v.not_before > $5 THEN 2 ELSE 1 END,
           ready_at = CASE WHEN v.mode = 5 OR n.due IS NULL THEN NULL
@@ -352,18 +377,18 @@ enum ClaimSQL {
           turn = greatest(l.turn, v.turn),
           mark = coalesce(n.due - 1, greatest(l.mark, $5))
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) v (id, mode, not_before, turn)
-        JOIN lanes k ON k.id = v.id
+        CROSS JOIN LATERAL (\(LaneStates.of("v.id"))) k
         CROSS JOIN LATERAL (SELECT
-          (SELECT d.due FROM deliveries d WHERE d.lane_id = k.id AND d.state = 0 AND d.due > k.mark
+          (SELECT d.due FROM deliveries d WHERE d.lane_id = k.lane_id AND d.state = 0 AND d.due > k.mark
            ORDER BY d.due LIMIT 1) AS due OFFSET 0) n
-        WHERE l.id = v.id
+        WHERE l.ctid = k.place
         """)
     static let servePulls = serve(.pull)
     static let serveDeliveries = serve(.deliver)
     static let next = SQL(
         """
-        SELECT EXISTS (SELECT 1 FROM lanes WHERE kind = $1 AND state = 1 ORDER BY turn LIMIT 1),
-          (SELECT ready_at FROM lanes WHERE kind = $1 AND state = 2 ORDER BY ready_at LIMIT 1)
+        SELECT EXISTS (SELECT 1 FROM lane_states WHERE kind = $1 AND state = 1 AND turn >= $2 ORDER BY turn LIMIT 1),
+          (SELECT ready_at FROM lane_states WHERE kind = $1 AND state = 2 ORDER BY ready_at LIMIT 1)
         """)
 
     private static func serve(_ kind: LaneKind) -> SQL {

@@ -9,7 +9,7 @@ extension Transaction {
         var round = LaneRound<ClaimedDelivery>()
         let all = try candidates(.deliver, limit: limit)
         guard !all.isEmpty else {
-            let next = connection.add(ClaimSQL.next, .integer(LaneKind.deliver.rawValue))
+            let next = addNext(.deliver)
             try connection.flush()
             round.next = try nextDue(next)
             return round
@@ -26,11 +26,10 @@ extension Transaction {
         }
         var inUse: [Int64: Int] = [:]
         var admissions: [Int64: Admission] = [:]
-        try groups.result().forEach { row in
-            let group = row.integer(0)
-            inUse[group] = row.int(1)
-            admissions[group] = admission(
-                at: try endpoints.endpoint(group: group).stored, nextStart: row.time(2), for: request)
+        for state in try groupStates(groups) {
+            inUse[state.group] = state.inUse
+            admissions[state.group] = admission(
+                at: try endpoints.endpoint(group: state.group).stored, nextStart: state.nextStart, for: request)
         }
         let candidates = all.filter { admissions[$0.lane.group] != nil }
         guard !candidates.isEmpty else {
@@ -123,7 +122,7 @@ extension Transaction {
 /// The statements that claim deliveries.
 enum ClaimDeliverySQL {
     static let endpoints = SQL(
-        "SELECT \(HeldEndpoint.columns) FROM \(HeldEndpoint.tables) WHERE p.group_id = ANY($1::bigint[])")
+        "SELECT \(HeldEndpoint.columns) FROM endpoints p WHERE p.group_id = ANY($1::bigint[])")
     static let configurations = SQL(
         """
         SELECT \(CallbackRows.columns) FROM callbacks c WHERE c.account_id IN (
@@ -134,10 +133,10 @@ enum ClaimDeliverySQL {
         SELECT v.place, d.id, d.attempts, d.policy, d.origin, d.replay,
           e.id, e.type, e.app, e.job, e.run, e.body, e.created_at
         FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY v (lane, room, place)
-        JOIN lanes k ON k.id = v.lane
+        CROSS JOIN LATERAL (\(LaneStates.of("v.lane"))) k
         CROSS JOIN LATERAL (
           SELECT w.id FROM deliveries w
-          WHERE w.lane_id = k.id AND w.state = 0 AND w.due > k.mark AND w.due <= $3
+          WHERE w.lane_id = k.lane_id AND w.state = 0 AND w.due > k.mark AND w.due <= $3
           ORDER BY w.due, w.id LIMIT v.room) q
         JOIN deliveries d ON d.id = q.id JOIN events e ON e.seq = d.event
         WHERE coalesce(d.state, 4) = 0

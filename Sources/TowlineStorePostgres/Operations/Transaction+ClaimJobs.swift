@@ -10,7 +10,7 @@ extension Transaction {
         var round = LaneRound<ClaimedJob>()
         let all = try candidates(.pull, limit: limit)
         guard !all.isEmpty else {
-            round.next = try nextDue(flushed(connection.add(ClaimSQL.next, .integer(LaneKind.pull.rawValue))))
+            round.next = try nextDue(flushed(addNext(.pull)))
             return round
         }
         let (candidates, plan) = try plan(all, request, limit: limit, waits: waits)
@@ -45,11 +45,11 @@ extension Transaction {
         let starts = request.perOriginPerSecond > 0 ? StartLimit(perSecond: request.perOriginPerSecond) : nil
         var inUse: [Int64: Int] = [:]
         var admissions: [Int64: Admission] = [:]
-        try groups.result().forEach { row in
-            let next = row.time(2)
-            inUse[row.integer(0)] = row.int(1)
-            admissions[row.integer(0)] =
-                next > now ? .notBefore(next) : .open(slots: request.perOrigin, starts: starts?.bundle ?? .max)
+        for state in try groupStates(groups) {
+            inUse[state.group] = state.inUse
+            admissions[state.group] =
+                state.nextStart > now
+                ? .notBefore(state.nextStart) : .open(slots: request.perOrigin, starts: starts?.bundle ?? .max)
         }
         var left: [Int64: Int] = [:]
         try owners?.result().forEach { left[$0.integer(0)] = max(1, request.perAccount) - $0.int(1) }
@@ -82,7 +82,7 @@ extension Transaction {
             ClaimJobSQL.pick, .integers(plan.visits.map(\.candidate.lane.id)),
             .integers(plan.visits.map { Int64($0.room) }))
         try connection.flush()
-        let picked = try found.result().map { try PickedRun($0) }
+        let picked = try read(found, laneIn: HeldRun.laneColumn) { try PickedRun($0, lane: $1) }
         guard !picked.isEmpty else { return [] }
         let until = now + request.lease
         let claims = picked.map { run -> (lane: Lane, claimed: ClaimedJob) in
@@ -113,8 +113,8 @@ private struct PickedRun {
     let held: HeldRun
     let resume: ResumePoint?
 
-    init(_ row: borrowing PostgresRow) throws {
-        held = try HeldRun(row)
+    init(_ row: borrowing PostgresRow, lane: Lane) throws {
+        held = try HeldRun(row, lane: lane)
         let first = HeldRun.end
         guard !row.isNull(first) else {
             resume = nil
@@ -130,10 +130,11 @@ enum ClaimJobSQL {
     static let promote = SQL(
         """
         WITH due AS (
-          SELECT p.job, p.run, l.mark FROM unnest($1::bigint[]) v (lane) JOIN lanes l ON l.id = v.lane
+          SELECT p.job, p.run, l.mark FROM unnest($1::bigint[]) v (lane)
+          CROSS JOIN LATERAL (\(LaneStates.of("v.lane"))) l
           CROSS JOIN LATERAL (
             SELECT r.job, r.run FROM runs r
-            WHERE r.lane_id = l.id AND r.waiting = 2 AND r.due > l.later_mark AND r.due <= $2
+            WHERE r.lane_id = l.lane_id AND r.waiting = 2 AND r.due > l.later_mark AND r.due <= $2
             ORDER BY r.due, r.job LIMIT 64 FOR UPDATE SKIP LOCKED) p)
         UPDATE runs r SET waiting = 1, due = greatest(r.due, due.mark + 1) FROM due
         WHERE r.job = due.job AND r.run = due.run
@@ -144,11 +145,11 @@ enum ClaimJobSQL {
           CASE WHEN c.job IS NOT NULL THEN (
             SELECT string_agg(i.object_key, E'\\n') FROM object_intents i WHERE i.job = r.job AND i.kept) END
         FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY v (lane, room, place)
-        JOIN lanes k ON k.id = v.lane
+        CROSS JOIN LATERAL (\(LaneStates.of("v.lane"))) k
         CROSS JOIN LATERAL (
           SELECT x.job, x.run FROM generate_series(1, 10) p CROSS JOIN LATERAL (
             SELECT w.job, w.run, w.level, w.due FROM runs w
-            WHERE w.lane_id = k.id AND w.waiting = 1 AND w.level = p AND w.due > k.mark
+            WHERE w.lane_id = k.lane_id AND w.waiting = 1 AND w.level = p AND w.due > k.mark
             ORDER BY w.due, w.job LIMIT v.room) x
           WHERE (k.levels >> p) & 1 = 1
           ORDER BY x.level, x.due, x.job LIMIT v.room) q

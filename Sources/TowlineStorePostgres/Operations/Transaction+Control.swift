@@ -54,7 +54,7 @@ extension Transaction {
     func expireJobs(limit: Int) throws -> Int {
         let found = connection.add(ControlSQL.expired, offset, .integer(limit))
         try start()
-        let runs = try found.result().map { try HeldRun($0) }
+        let runs = try readRuns(found)
         var ends = try beginEnds(of: runs.map { ($0.stored.job, events: 1) })
         for run in runs {
             let job = run.stored.job
@@ -69,7 +69,7 @@ extension Transaction {
     func takeBackJobs(limit: Int) throws -> Int {
         let found = connection.add(ControlSQL.overdue, offset, .integer(limit))
         try start()
-        let runs = try found.result().map { try HeldRun($0) }
+        let runs = try readRuns(found)
         try releaseExtraSlots(of: runs)
         for held in runs {
             guard let lease = held.stored.lease else { continue }
@@ -117,7 +117,8 @@ extension Transaction {
         let found = lockRuns([job])
         let hash = LaneKey.origin(origin)
         makeGroups(.pull, [(hash, origin)])
-        let group = connection.add(ControlSQL.lockGroup, .id(hash))
+        connection.add(ControlSQL.lockGroup, .id(hash))
+        let group = connection.add(ControlSQL.groupState, .id(hash))
         try start()
         guard let run = try heldRuns(found)[job], run.stored.holds(lease, at: now),
             let (id, inUse) = try group.result().first({ ($0.integer(0), $0.int(1)) })
@@ -165,8 +166,13 @@ enum ControlSQL {
         """)
     static let forgetExtraSlots = SQL(
         "DELETE FROM extra_slots WHERE lease = ANY($1::uuid[]) RETURNING group_id, slots")
-    static let lockGroup = SQL("SELECT id, in_use FROM lane_groups WHERE kind = 0 AND key_hash = $1 FOR UPDATE")
-    static let useGroup = SQL("UPDATE lane_groups SET in_use = in_use + $2 WHERE id = $1")
+    static let lockGroup = SQL("SELECT 1 FROM lane_groups WHERE kind = 0 AND key_hash = $1 FOR UPDATE")
+    static let groupState = SQL(
+        """
+        SELECT k.id, n.in_use FROM lane_groups k CROSS JOIN LATERAL (\(GroupStates.of("k.id"))) n
+        WHERE k.kind = 0 AND k.key_hash = $1
+        """)
+    static let useGroup = GroupStates.change("in_use = g.in_use + $2", of: "(SELECT $1::bigint AS id) v")
     static let addExtraSlots = SQL(
         """
         INSERT INTO extra_slots (lease, group_id, slots) VALUES ($1, $2, $3)

@@ -143,10 +143,11 @@ extension Transaction {
     ///
     /// - Throws: ``StoreError`` with code `notFound`.
     func known(_ id: EndpointID) throws -> HeldEndpoint {
-        let found = try connection.first(EndpointSQL.lock, .id(id)) {
-            try HeldEndpoint($0, secretBox: settings.secretBox)
+        let locked = connection.add(EndpointSQL.lock, .id(id))
+        try connection.flush()
+        guard let found = try heldEndpoints(locked).first else {
+            throw StoreError(.notFound, "there is no endpoint \(id)")
         }
-        guard let found else { throw StoreError(.notFound, "there is no endpoint \(id)") }
         return endpoints.add(found)
     }
 
@@ -200,7 +201,7 @@ extension Transaction {
 enum EndpointSQL {
     static let byID = SQL("SELECT \(EndpointRows.columns) FROM endpoints p WHERE p.id = $1")
     static let lock = SQL(
-        "SELECT \(HeldEndpoint.columns) FROM \(HeldEndpoint.tables) WHERE p.id = $1 FOR UPDATE OF p")
+        "SELECT \(HeldEndpoint.columns) FROM endpoints p WHERE p.id = $1 FOR UPDATE OF p")
     static let save = SQL(
         """
         UPDATE endpoints SET failures = $2, failing_since = $3, last_cause = $4, pauses = $5, paused_until = $6,
@@ -228,8 +229,9 @@ enum EndpointSQL {
         """)
     static let insertResendLane = SQL(
         """
-        INSERT INTO lanes (kind, key_hash, account_id, key, group_id, owner_id) VALUES (1, $1, $2, $3, $4, $5)
-        ON CONFLICT (kind, key_hash) DO NOTHING
+        WITH made AS (
+          INSERT INTO lanes (kind, key_hash, account_id, key, group_id, owner_id) VALUES (1, $1, $2, $3, $4, $5)
+          ON CONFLICT (kind, key_hash) DO NOTHING \(LaneMakingSQL.made)
         """)
     static let setResendLane = SQL(
         """

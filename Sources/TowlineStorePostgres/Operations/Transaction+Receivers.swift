@@ -52,9 +52,7 @@ extension Transaction {
             book.add(try CallbackRows.configuration($0, secretBox: settings.secretBox))
         }
         for found in [own, named].compactMap(\.self) { try addEndpoints(found) }
-        try subscriptions.result().forEach {
-            endpoints.addSubscription(try HeldEndpoint($0, secretBox: settings.secretBox))
-        }
+        for endpoint in try heldEndpoints(subscriptions) { endpoints.addSubscription(endpoint) }
         try makeMissingEndpoints(of: jobs, book)
         return RunEnds(book: book, numbers: try numbers.result().map { $0.integer(0) })
     }
@@ -75,7 +73,14 @@ extension Transaction {
 
     /// Takes in endpoints that a query of ``HeldEndpoint/columns`` gave.
     func addEndpoints(_ pending: PostgresPending) throws {
-        try pending.result().forEach { endpoints.add(try HeldEndpoint($0, secretBox: settings.secretBox)) }
+        for endpoint in try heldEndpoints(pending) { endpoints.add(endpoint) }
+    }
+
+    /// Endpoints with their lanes, of a query for ``HeldEndpoint/columns``.
+    func heldEndpoints(_ pending: PostgresPending) throws -> [HeldEndpoint] {
+        try read(pending, laneIn: HeldEndpoint.laneColumn) {
+            try HeldEndpoint($0, lane: $1, secretBox: settings.secretBox)
+        }
     }
 
     /// Makes endpoints of callbacks that are missing, and reads them.
@@ -126,7 +131,7 @@ struct CallbackKey: Hashable {
 
 /// The statements about who gets events.
 enum ReceiverSQL {
-    private static let endpoints = "SELECT \(HeldEndpoint.columns) FROM \(HeldEndpoint.tables)"
+    private static let endpoints = "SELECT \(HeldEndpoint.columns) FROM endpoints p"
 
     static let configurations = SQL(
         """

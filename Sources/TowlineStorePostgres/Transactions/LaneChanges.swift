@@ -101,7 +101,7 @@ extension Transaction {
         let left: [PostgresValue] = [.integers(owners.map(\.key)), .integers(owners.map { Int64($0.value) })]
         let opened = lanes.revived.union(lanes.hastened).union(lanes.freed)
         let locked = opened.union(groups.map(\.key)).sorted()
-        if locked.count > 1 || !opened.isEmpty { connection.add(LaneSQL.lockGroups, .integers(locked)) }
+        if !locked.isEmpty { connection.add(LaneSQL.lockGroups, .integers(locked)) }
         if !lanes.freed.isEmpty { connection.add(LaneSQL.forgetStarts, .integers(lanes.freed.sorted())) }
         if !groups.isEmpty { connection.add(LaneSQL.releaseSlots, freed) }
         for (group, time) in lanes.pauses { connection.add(LaneSQL.pause, .integer(group), .time(time)) }
@@ -160,6 +160,43 @@ extension Transaction {
     }
 }
 
+/// Where the state of a lane is found.
+///
+/// A lane's turn only grows, so its state is the last entry in the index on both. The versions before it, which stay for
+/// as long as an old transaction is open, are not looked at.
+enum LaneStates {
+    /// A query for a lane's state, with its `place` for an update that follows.
+    ///
+    /// Whoever changes a state holds the row in `lanes` since an earlier statement, so the place stays the place.
+    static func of(_ lane: String) -> String {
+        "SELECT s.ctid AS place, s.* FROM lane_states s WHERE s.lane_id = \(lane) ORDER BY s.turn DESC LIMIT 1"
+    }
+}
+
+/// Where the state of a group is found: its last version, as ``LaneStates`` says of lanes.
+enum GroupStates {
+    /// A query for a group's state, with its `place` for an update that follows.
+    ///
+    /// Whoever changes a state holds the row in `lane_groups` since an earlier statement.
+    static func of(_ group: String) -> String {
+        "SELECT s.ctid AS place, s.* FROM group_states s WHERE s.group_id = \(group) ORDER BY s.version DESC LIMIT 1"
+    }
+
+    /// Changes the states `g` of groups.
+    ///
+    /// - Parameters:
+    ///   - assignments: What becomes of `g`.
+    ///   - groups: Where their numbers are from: `v` with a column `id`.
+    /// - Returns: The statement.
+    static func change(_ assignments: String, of groups: String) -> SQL {
+        SQL(
+            """
+            UPDATE group_states g SET version = g.version + 1, \(assignments)
+            FROM \(groups) CROSS JOIN LATERAL (\(of("v.id"))) n WHERE g.ctid = n.place
+            """)
+    }
+}
+
 /// The statements about lanes.
 ///
 /// A lane's `state`: 0 empty, 1 ready, 2 ready at `ready_at`, 3 has due rows while its group is full, 4 has due rows while
@@ -170,37 +207,44 @@ extension Transaction {
 enum LaneSQL {
     static let lockGroups = SQL("SELECT 1 FROM lane_groups WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE")
     static let lockOwners = SQL("SELECT 1 FROM lane_accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE")
-    static let forgetStarts = SQL("UPDATE lane_groups SET next_start = 0 WHERE id = ANY($1::bigint[])")
-    static let releaseSlots = SQL(
-        """
-        UPDATE lane_groups g SET in_use = greatest(0, g.in_use - v.slots)
-        FROM unnest($1::bigint[], $2::bigint[]) v (id, slots) WHERE g.id = v.id
-        """)
-    static let pause = SQL("UPDATE lane_groups SET next_start = greatest(next_start, $2) WHERE id = $1")
+    static let forgetStarts = GroupStates.change("next_start = 0", of: "unnest($1::bigint[]) v (id)")
+    static let releaseSlots = GroupStates.change(
+        "in_use = greatest(0, g.in_use - v.slots)", of: "unnest($1::bigint[], $2::bigint[]) v (id, slots)")
+    static let pause = GroupStates.change(
+        "next_start = greatest(g.next_start, $2)", of: "(SELECT $1::bigint AS id) v")
     static let releaseOwners = SQL(
         """
         UPDATE lane_accounts a SET in_use = greatest(0, a.in_use - v.slots)
         FROM unnest($1::bigint[], $2::bigint[]) v (id, slots) WHERE a.id = v.id
         """)
-    private static let blocked = """
-        SELECT b.id FROM unnest($1::bigint[], $2::bigint[]) v (id, slots) CROSS JOIN LATERAL (
-          SELECT l.id FROM lanes l WHERE l.group_id = v.id AND l.state = 3 ORDER BY l.turn LIMIT v.slots) b
+    private static let blocked = waiting("group_id", state: 3, 1)
+    private static let full = waiting("owner_id", state: 4, 1)
+
+    /// Lanes that wait for slots: as many as there are slots, of rows and slots in two parameters.
+    private static func waiting(_ column: String, state: Int, _ parameter: Int) -> String {
         """
-    private static let full = """
-        SELECT b.id FROM unnest($1::bigint[], $2::bigint[]) v (id, slots) CROSS JOIN LATERAL (
-          SELECT l.id FROM lanes l WHERE l.owner_id = v.id AND l.state = 4 ORDER BY l.turn LIMIT v.slots) b
+        SELECT b.* FROM unnest($\(parameter)::bigint[], $\(parameter + 1)::bigint[]) v (id, slots) CROSS JOIN LATERAL (
+          SELECT l.ctid AS place, l.lane_id, l.kind FROM lane_states l WHERE l.\(column) = v.id AND l.state = \(state)
+          ORDER BY l.turn LIMIT v.slots) b
         """
+    }
+
     static let lock = SQL(
         """
         SELECT 1 FROM lanes WHERE id IN (
           SELECT unnest($1::bigint[])
-          UNION SELECT b.id FROM unnest($2::bigint[], $3::bigint[]) v (id, slots) CROSS JOIN LATERAL (
-            SELECT l.id FROM lanes l WHERE l.group_id = v.id AND l.state = 3 ORDER BY l.turn LIMIT v.slots) b
-          UNION SELECT b.id FROM unnest($4::bigint[], $5::bigint[]) v (id, slots) CROSS JOIN LATERAL (
-            SELECT l.id FROM lanes l WHERE l.owner_id = v.id AND l.state = 4 ORDER BY l.turn LIMIT v.slots) b
+          UNION SELECT w.lane_id FROM (\(waiting("group_id", state: 3, 2))) w
+          UNION SELECT w.lane_id FROM (\(waiting("owner_id", state: 4, 4))) w
           UNION SELECT l.id FROM lanes l WHERE l.group_id = ANY($6::bigint[]))
         ORDER BY id FOR UPDATE
         """)
+    static let lockBlocked = lock(blocked)
+    static let lockFull = lock(full)
+
+    private static func lock(_ lanes: String) -> SQL {
+        SQL("SELECT 1 FROM lanes WHERE id IN (SELECT w.lane_id FROM (\(lanes)) w) ORDER BY id FOR UPDATE")
+    }
+
     static let unblockPulls = unblock(blocked, .pull)
     static let unblockDeliveries = unblock(blocked, .deliver)
     static let unblockOwners = unblock(full, .pull)
@@ -208,29 +252,37 @@ enum LaneSQL {
     private static func unblock(_ lanes: String, _ kind: LaneKind) -> SQL {
         SQL(
             """
-            UPDATE lanes l SET state = 1, turn = greatest(l.turn, (SELECT last_value FROM lane_clock_\(kind.rawValue)))
-            WHERE l.id IN (\(lanes)) AND l.kind = \(kind.rawValue) RETURNING l.owner_id, l.turn
+            UPDATE lane_states l SET state = 1,
+              turn = greatest(l.turn, (SELECT last_value FROM lane_clock_\(kind.rawValue)))
+            FROM (\(lanes)) w WHERE l.ctid = w.place AND w.kind = \(kind.rawValue) RETURNING l.owner_id, l.turn
             """)
     }
 
     static let revive = SQL(
         """
-        UPDATE lanes l SET state = 1, ready_at = NULL, turn = greatest(l.turn, (SELECT last_value FROM lane_clock_1))
-        WHERE l.group_id = ANY($1::bigint[]) AND l.kind = 1 RETURNING l.owner_id, l.turn
+        UPDATE lane_states l SET state = 1, ready_at = NULL,
+          turn = greatest(l.turn, (SELECT last_value FROM lane_clock_1))
+        FROM (\(ofGroups)) w WHERE l.ctid = w.place RETURNING l.owner_id, l.turn
         """)
     static let hasten = SQL(
         """
-        UPDATE lanes l SET state = 1, ready_at = NULL, turn = greatest(l.turn, (SELECT last_value FROM lane_clock_1))
-        WHERE l.group_id = ANY($1::bigint[]) AND l.kind = 1 AND l.state = 2 AND l.ready_at > $2
+        UPDATE lane_states l SET state = 1, ready_at = NULL,
+          turn = greatest(l.turn, (SELECT last_value FROM lane_clock_1))
+        FROM (\(ofGroups)) w WHERE l.ctid = w.place AND w.state = 2 AND w.ready_at > $2
         RETURNING l.owner_id, l.turn
         """)
+    /// The states of deliveries' lanes of groups.
+    private static let ofGroups = """
+        SELECT n.* FROM lanes k CROSS JOIN LATERAL (\(LaneStates.of("k.id"))) n
+        WHERE k.group_id = ANY($1::bigint[]) AND k.kind = 1
+        """
     static let wakePulls = wake("lane_clock_0")
     static let wakeDeliveries = wake("lane_clock_1")
 
     private static func wake(_ clock: String) -> SQL {
         SQL(
             """
-            UPDATE lanes l SET
+            UPDATE lane_states l SET
               state = CASE WHEN v.at IS NULL OR l.state IN (1, 3, 4) THEN l.state
                 WHEN v.at <= $6 THEN 1 WHEN l.state = 2 AND l.ready_at <= v.at THEN 2 ELSE 2 END,
               ready_at = CASE WHEN v.at IS NULL OR l.state IN (1, 3, 4) THEN l.ready_at
@@ -239,9 +291,12 @@ enum LaneSQL {
               mark = least(l.mark, v.due - 1), levels = l.levels | v.levels::integer,
               later_mark = least(l.later_mark, v.later - 1),
               later_at = least(l.later_at, v.later)
-            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $7::bigint[])
-              v (id, at, due, later, turn, levels)
-            WHERE l.id = v.id AND (
+            FROM (
+              SELECT v.*, n.place
+              FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $7::bigint[])
+                v (id, at, due, later, turn, levels)
+              CROSS JOIN LATERAL (\(LaneStates.of("v.id"))) n) v
+            WHERE l.ctid = v.place AND (
               l.state = 0 AND v.at IS NOT NULL OR l.state = 2 AND v.at < l.ready_at OR l.mark >= v.due
               OR v.levels & ~l.levels::bigint <> 0
               OR v.later IS NOT NULL AND (l.later_at IS NULL OR v.later < l.later_at OR l.later_mark >= v.later))

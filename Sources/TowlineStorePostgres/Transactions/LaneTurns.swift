@@ -23,6 +23,8 @@ final class LaneTurns: Sendable {
     }
 
     private static let capacity = 65_536
+    /// How far, in rows, nodes may be apart in what they take for the work at hand.
+    private static let slack: Int64 = 10_000
     private let state = Mutex(State())
 
     /// The number of the work at hand, as far as this node knows.
@@ -42,6 +44,11 @@ final class LaneTurns: Sendable {
             return state.served[kind.rawValue]
         }
     }
+
+    /// A number before which no lane should be ready: nodes know of each other's work at hand, but a moment later.
+    ///
+    /// A look from here is a look past most of what claims have left behind in the index.
+    func recent(_ kind: LaneKind) -> Int64 { max(0, served(kind) - Self.slack) }
 
     /// Notes the number of work that begins.
     ///

@@ -95,11 +95,9 @@ final class Transaction {
     }
 
     private func settleCounters() {
-        let slots = (0..<16).filter { effects.counts[$0] != 0 }
-        guard !slots.isEmpty else { return }
+        guard effects.counts != .init(repeating: 0) else { return }
         connection.add(
-            TransactionSQL.count, .integer(session.shard), .integers(slots.map { Int64($0) }),
-            .integers(slots.map { effects.counts[$0] }))
+            TransactionSQL.count, .integer(session.shard), .integers((0..<16).map { effects.counts[$0] }))
     }
 }
 
@@ -111,8 +109,10 @@ enum TransactionSQL {
     static let clock = SQL("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
     static let count = SQL(
         """
-        INSERT INTO counters (shard, slot, value)
-        SELECT $1, v.slot, v.value FROM unnest($2::bigint[], $3::bigint[]) v (slot, value) ORDER BY v.slot
-        ON CONFLICT (shard, slot) DO UPDATE SET value = counters.value + excluded.value
+        UPDATE count_shards c SET version = c.version + 1,
+          counts = (SELECT array_agg(x.old + x.new ORDER BY x.slot)
+            FROM unnest(c.counts, $2::bigint[]) WITH ORDINALITY x (old, new, slot))
+        WHERE c.shard = $1 AND c.version >= (
+          SELECT s.version FROM count_shards s WHERE s.shard = $1 ORDER BY s.version DESC LIMIT 1)
         """)
 }
