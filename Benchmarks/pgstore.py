@@ -12,8 +12,8 @@ rounds of 200 jobs (Tests/TowlineStorePostgresTests/StoreFigures.swift). Everyth
   much, and as little, when it plans.
 
 pgbench runs it in two ways: statement by statement, and with each transaction as one pipeline, which is more than the
-store can do, since it decides by what it reads. Each has its ratio. Then the store alone with other jobs waiting, and while
-another transaction is held open, both against the store without.
+store can do, since it decides by what it reads. Each has its ratio. Then the store alone with other jobs waiting, against an
+empty one (each behind a VACUUM and a CHECKPOINT), and for minutes, with and without another transaction held open.
 
 Needs a build of the tests: `swift build --build-tests -c release -Xswiftc -enable-testing`, or another one that --tests names.
 """
@@ -47,15 +47,15 @@ KEPT = {
 # -- The store
 
 
-def figures(given, server, rounds, waiting=0, hold=0):
-    """What StoreFigures prints: jobs a second in all, and in each part of a run with a held transaction."""
+def figures(given, server, rounds, waiting=0, seconds=0, hold=False):
+    """What StoreFigures prints: jobs a second in all, and in each part of a run of some seconds."""
     environment = common.clean_environment({
         "TOWLINE_PG_HOST": str(server.folder), "TOWLINE_PG_BENCH": str(waiting), "TOWLINE_PG_ROUNDS": str(rounds),
-        **({"TOWLINE_PG_HOLD": str(hold)} if hold else {}),
+        **({"TOWLINE_PG_SECONDS": str(seconds)} if seconds else {}), **({"TOWLINE_PG_HOLD": "1"} if hold else {}),
     })
     done = subprocess.run(
         [*shlex.split(given.tests), "--filter", "StoreFigures"], cwd=common.ROOT, env=environment, capture_output=True,
-        text=True, timeout=given.timeout + hold)
+        text=True, timeout=given.timeout + seconds)
     total = re.search(r"^lifecycles, \d+ waiting: \d+ jobs, (\d+) a second", done.stdout, re.MULTILINE)
     if done.returncode != 0 or not total:
         raise SystemExit(f"{given.tests}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
@@ -310,11 +310,11 @@ def main():
         __doc__, tests=("swift test -c release --skip-build", "the command that runs the Swift tests"),
         runs=(5, "measured runs of each"), rounds=(200, "rounds of 200 jobs in a run"),
         waiting=(1_000_000, "jobs that wait in one more run of the store; 0 for none"),
-        hold=(300, "seconds for which a transaction is held open in one more run; 0 for none"),
+        hold=(300, "seconds for which a transaction is held open in one more run, and not in another; 0 for none"),
         timeout=(1200.0, "seconds for one run"),
     )
     ours, plain, piped = [], [], []
-    full = held = None
+    full, empty, held, free = [], [], None, None
     with common.scratch(given) as folder, Postgres(*SETTINGS, folder=given.folder) as server:
         peer = Peer(given, server, folder)
         for _ in range(given.runs):
@@ -322,11 +322,12 @@ def main():
             ours.append(rate)
             plain.append(peer.run(False))
             piped.append(peer.run(True))
-        if given.waiting:
-            full = store(given, server, waiting=given.waiting)[0]
-            ours.append(store(given, server)[0])
+        for _ in range(3 if given.waiting else 0):
+            full.append(store(given, server, waiting=given.waiting)[0])
+            empty.append(store(given, server)[0])
         if given.hold:
-            held = store(given, server, hold=given.hold)
+            free = store(given, server, seconds=given.hold)
+            held = store(given, server, seconds=given.hold, hold=True)
 
     def listed(values):
         return ", ".join(f"{value:.0f}" for value in values)
@@ -345,14 +346,16 @@ def main():
         ("ratio, pipelines", f"{base / common.median(piped):.2f} ×", base / common.median(piped)),
     ]
     if full:
+        ratio = common.median(full) / common.median(empty)
         results.append((
-            f"store, {given.waiting} jobs waiting", f"{full} lifecycles/s, {full / base:.2f} ×; target 0.9 ×", full / base))
+            f"store, {given.waiting} jobs waiting",
+            f"median {common.median(full):.0f} lifecycles/s ({listed(full)}), without {common.median(empty):.0f} "
+            f"({listed(empty)}): {ratio:.2f} ×; target 0.9 ×", ratio))
     if held:
-        total, parts, _ = held
-        text = f"{total} lifecycles/s, {total / base:.2f} ×; target 0.8 ×"
-        if parts:
-            text += f"; the last {given.rounds} rounds {parts[-1]}, {parts[-1] / base:.2f} ×"
-        results.append((f"store, transaction held {given.hold} s", text, total / base))
+        results.append((
+            f"store for {given.hold} s, transaction held",
+            f"{held[0]} lifecycles/s, without {free[0]}: {held[0] / free[0]:.2f} ×; target 0.8 ×; the last {given.rounds} rounds "
+            f"{held[1][-1]}, without {free[1][-1]}; against the short runs above {held[0] / base:.2f} ×", held[0] / free[0]))
     common.report(
         given, f"the PostgreSQL store: lifecycles in rounds of {SIZE} jobs, fsync and synchronous_commit on",
         common.heading(given) + [

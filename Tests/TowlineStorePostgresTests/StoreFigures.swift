@@ -9,7 +9,8 @@ import TowlineTesting
 ///
 /// Run with
 /// `TOWLINE_PG_BENCH=0,1000000 swift test -c release --filter StoreFigures`: the numbers of jobs that wait meanwhile.
-/// With `TOWLINE_PG_HOLD=300` another transaction is open for so many seconds, and the rounds go on for as long.
+/// With `TOWLINE_PG_SECONDS=300` the rounds go on for so many seconds; with `TOWLINE_PG_HOLD=1` another transaction is open
+/// meanwhile.
 /// `TOWLINE_PG_ROUNDS` is how many rounds are measured, 50 by default. With `TOWLINE_PG_HOST` the server is one that runs
 /// already, with its socket in that folder: `Benchmarks/pgstore.py` measures pgbench on the same one.
 @Suite("figures of the store on PostgreSQL", .serialized, .enabled(if: !backlogs.isEmpty))
@@ -21,17 +22,20 @@ struct StoreFigures {
         let store = try await PostgresStore.open(url: try server.makeSchema())
         try await fill(store, waiting: waiting)
         try await store.sendEvents()
-        let held = try hold.map { try server.holdTransaction(seconds: $0) }
+        // What the server has to do after so many rows at once is not part of it.
+        if waiting > 0 { try server.run("VACUUM ANALYZE") }
+        try server.run("CHECKPOINT")
+        let held = try seconds.flatMap { isHeld ? try server.holdTransaction(seconds: $0) : nil }
         var figures = Lifecycles(store: store)
         for _ in 0..<10 { try await figures.round() }
         try server.run("SELECT public.pg_stat_statements_reset()")
         figures = Lifecycles(store: store, from: figures.jobs)
-        let end = ContinuousClock.now + .seconds(hold ?? 0)
+        let end = ContinuousClock.now + .seconds(seconds ?? 0)
         var parts = 0
         repeat {
             for _ in 0..<rounds { try await figures.round() }
             parts += 1
-            if hold != nil {
+            if seconds != nil {
                 show("  after \(parts * rounds) rounds: \(figures.rate) jobs/s in the last \(rounds)")
             }
             figures.startPart()
@@ -68,7 +72,8 @@ struct StoreFigures {
 
 private let environment = ProcessInfo.processInfo.environment
 private let backlogs = (environment["TOWLINE_PG_BENCH"] ?? "").split(separator: ",").compactMap { Int($0) }
-private let hold = environment["TOWLINE_PG_HOLD"].flatMap { Int($0) }
+private let seconds = environment["TOWLINE_PG_SECONDS"].flatMap { Int($0) }
+private let isHeld = environment["TOWLINE_PG_HOLD"] == "1"
 private let rounds = environment["TOWLINE_PG_ROUNDS"].flatMap { Int($0) } ?? 50
 private let host = environment["TOWLINE_PG_HOST"]
 /// How the server is started; `Benchmarks/pgstore.py` starts its own in the same way.
