@@ -67,6 +67,10 @@ mgr data = $folder/mgr
 rgw frontends = beast endpoint=127.0.0.1:$port
 rgw data = $folder/rgw
 rgw enable usage log = false
+# What is removed goes at once: objects are in memory.
+rgw gc obj min wait = 5
+rgw gc processor period = 5
+rgw gc processor max time = 60
 CONF
 mkdir -p "$folder/osd" "$folder/mon" "$folder/mgr" "$folder/rgw"
 

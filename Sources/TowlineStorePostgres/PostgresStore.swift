@@ -58,8 +58,12 @@ package final class PostgresStore: Store, SharedSlotStore {
         self.configuration = configuration
         self.logger = logger
         let settings = configuration.settings
+        let lanes = LaneCache()
         let connector = PostgresConnector(
-            settings: settings, session: configuration.session, intercept: configuration.intercept, logger: logger)
+            settings: settings, session: configuration.session, intercept: configuration.intercept, logger: logger,
+            // The server may be another one now, which has not got all that the one before told: after a fail-over
+            // without synchronous replication lanes can be missing, and their numbers be those of others.
+            onConnect: { lanes.forget() })
         writers = PostgresPool(
             name: "towline-pg-write", size: configuration.writers, limit: configuration.maxWaiting,
             connector: connector)
@@ -68,7 +72,7 @@ package final class PostgresStore: Store, SharedSlotStore {
             connector: connector)
         signals = StoreSignals()
         hub = PostgresSignals(signals: signals, pool: readers)
-        runner = TransactionRunner(settings: configuration, signals: hub)
+        runner = TransactionRunner(settings: configuration, signals: hub, lanes: lanes)
         ear = NotificationEar(
             connector: connector, hub: hub, safetyPoll: configuration.safetyPoll, logger: logger)
         batches = Batches(pool: writers, runner: runner, settings: configuration)

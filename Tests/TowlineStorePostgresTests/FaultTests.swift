@@ -98,6 +98,26 @@ struct FaultTests {
         await expectStoreError(.unavailable) { _ = try await store.accept(1) }
     }
 
+    @Test("lanes that a fail-over has lost are made anew, and what is accepted afterwards is claimed")
+    func failOver() async throws {
+        let server = try PostgresServer.shared()
+        let name = "over-\(UInt32.random(in: .min ... .max))"
+        let url = try server.makeSchema()
+        let store = try await PostgresStore.open(url: url + "&application_name=\(name)")
+        try await store.accept(1)
+        // A standby that was behind has none of this, and the numbers are given to other lanes.
+        try server.run(
+            """
+            TRUNCATE jobs, runs, lanes, lane_states, lane_groups, group_states, lane_accounts RESTART IDENTITY;
+            SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = '\(name)'
+            """, schema: String(url.split(separator: "%3D").last ?? ""))
+        let jobs = try await store.accept(1, origin: "https://other.test:443") + (try await store.accept(1))
+        let claims = try await store.claim(10, perOrigin: 1)
+        #expect(Set(claims.map(\.job.id)) == Set(jobs.map(\.id)))
+        #expect(Set(claims.map(\.job.request.origin)).count == 2)
+        await store.close()
+    }
+
     @Test("a server that is gone makes calls fail and readiness false; when it is back nothing accepted is missing")
     func restart() async throws {
         let server = try PostgresServer(options: "-c synchronous_commit=on")

@@ -143,6 +143,7 @@ final class PostgresConnector: Sendable {
     private let session: [(String, String)]
     private let intercept: (@Sendable (String) throws -> Void)?
     private let logger: Logger
+    private let onConnect: @Sendable () -> Void
     private let state = Mutex(State())
 
     /// A maker of connections.
@@ -152,10 +153,12 @@ final class PostgresConnector: Sendable {
     ///   - session: Settings of the server for each session, unless it has others already.
     ///   - intercept: Called with each statement's text before it is sent.
     ///   - logger: Where it is said that there is no connection.
+    ///   - onConnect: Called before each new connection is used.
     init(
         settings: [(String, String)], session: [(String, String)],
-        intercept: (@Sendable (String) throws -> Void)?, logger: Logger
+        intercept: (@Sendable (String) throws -> Void)?, logger: Logger, onConnect: @escaping @Sendable () -> Void
     ) {
+        self.onConnect = onConnect
         self.settings = settings
         self.session = session
         self.intercept = intercept
@@ -173,6 +176,7 @@ final class PostgresConnector: Sendable {
         do {
             let connection = try PostgresConnection(settings, session: session, intercept: intercept)
             state.withLock { $0 = State() }
+            onConnect()
             return connection
         } catch let failure as PostgresFailure {
             let failures = state.withLock { state in

@@ -36,6 +36,9 @@ final class LaneCache: Sendable {
         }
     }
 
+    /// Forgets everything.
+    func forget() { known.withLock { $0 = Known() } }
+
     /// Remembers lanes that are committed; forgets all others first when there are too many.
     func remember(_ lanes: [UInt128: Lane]) {
         known.withLock { known in

@@ -13,12 +13,13 @@ final class TransactionRunner: Sendable {
     /// The order of turns as this node knows it.
     let turns = LaneTurns()
     /// Lanes that this node has met.
-    let lanes = LaneCache()
+    let lanes: LaneCache
     /// This node's part of the queues.
     let desk: QueueDesk
 
     /// A runner that sends signals after commits.
-    init(settings: PostgresStoreConfiguration, signals: PostgresSignals) {
+    init(settings: PostgresStoreConfiguration, signals: PostgresSignals, lanes: LaneCache) {
+        self.lanes = lanes
         self.settings = settings
         self.signals = signals
         desk = QueueDesk(settings: settings)
