@@ -40,7 +40,7 @@ SETTINGS = [
 # Tables that are not written by a lifecycle, or only changed: what they hold when the script begins is put back.
 KEPT = {
     "schema_versions", "meta", "seal_check", "access_keys", "callbacks", "endpoints", "lanes", "lane_states", "lane_groups",
-    "group_states", "lane_accounts", "count_shards", "rounds",
+    "group_states", "lane_accounts", "account_states", "count_shards", "rounds",
 }
 
 
@@ -284,9 +284,10 @@ class Peer:
         self.server.query(
             f"SET search_path = {self.schema}; TRUNCATE {', '.join(sorted(tables))};"
             "UPDATE lane_states SET state = 0, ready_at = NULL, turn = 0, later_at = NULL, later_mark = 0, mark = 0, levels = 0;"
-            "UPDATE group_states SET in_use = 0, next_start = 0; UPDATE lane_accounts SET in_use = 0, turn = 0;"
+            "UPDATE group_states SET in_use = 0, next_start = 0, blocked_from = NULL;"
+            "UPDATE account_states SET in_use = 0, blocked_from = NULL;"
             "SELECT setval('lane_clock_0', 0), setval('lane_clock_1', 0)")
-        for table in ("lane_states", "group_states", "lane_accounts", "count_shards"):
+        for table in ("lane_states", "group_states", "account_states", "count_shards"):
             self.server.query(f"VACUUM FULL {self.schema}.{table}")
         self.server.query("CHECKPOINT")
 

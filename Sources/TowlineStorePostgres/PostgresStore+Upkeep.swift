@@ -14,7 +14,7 @@ extension PostgresStore {
 
     package func abandonedObjects(limit: Int) async throws -> AbandonedObjects {
         try await read { [self] connection in
-            // Looked at before the keys: whatever is named later than this time was named after it.
+            // Looked at before the keys: a row whose time is later than this was changed after they were read.
             let time = try now(connection)
             let keys = try connection.all(UpkeepSQL.abandoned, .time(time), .integer(limit)) { ObjectKey($0.text(0)) }
             return AbandonedObjects(keys: keys, time: time)

@@ -59,11 +59,15 @@ package final class PostgresStore: Store, SharedSlotStore {
         self.logger = logger
         let settings = configuration.settings
         let lanes = LaneCache()
+        let turns = LaneTurns()
         let connector = PostgresConnector(
             settings: settings, session: configuration.session, intercept: configuration.intercept, logger: logger,
             // The server may be another one now, which has not got all that the one before told: after a fail-over
             // without synchronous replication lanes can be missing, and their numbers be those of others.
-            onConnect: { lanes.forget() })
+            onConnect: {
+                lanes.forget()
+                turns.forget()
+            })
         writers = PostgresPool(
             name: "towline-pg-write", size: configuration.writers, limit: configuration.maxWaiting,
             connector: connector)
@@ -72,7 +76,7 @@ package final class PostgresStore: Store, SharedSlotStore {
             connector: connector)
         signals = StoreSignals()
         hub = PostgresSignals(signals: signals, pool: readers)
-        runner = TransactionRunner(settings: configuration, signals: hub, lanes: lanes)
+        runner = TransactionRunner(settings: configuration, signals: hub, turns: turns, lanes: lanes)
         ear = NotificationEar(
             connector: connector, hub: hub, safetyPoll: configuration.safetyPoll, logger: logger)
         batches = Batches(pool: writers, runner: runner, settings: configuration)
@@ -137,10 +141,8 @@ package final class PostgresStore: Store, SharedSlotStore {
 
     package func checkReadiness() async throws {
         // A write that reaches the disk: a read-only server, a full disk and a pool without connections are noticed.
-        try await writeLate { transaction in
-            transaction.connection.add(UpkeepSQL.touch)
-            try transaction.start()
-        }
+        // In one round trip: a node that stops in between would keep the row, and every node from being ready.
+        try await writeLate { transaction in _ = transaction.connection.add(UpkeepSQL.touch) }
     }
 
     package func close() async {

@@ -108,7 +108,8 @@ struct FaultTests {
         // A standby that was behind has none of this, and the numbers are given to other lanes.
         try server.run(
             """
-            TRUNCATE jobs, runs, lanes, lane_states, lane_groups, group_states, lane_accounts RESTART IDENTITY;
+            TRUNCATE jobs, runs, lanes, lane_states, lane_groups, group_states, lane_accounts,
+              account_states RESTART IDENTITY;
             SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = '\(name)'
             """, schema: String(url.split(separator: "%3D").last ?? ""))
         let jobs = try await store.accept(1, origin: "https://other.test:443") + (try await store.accept(1))

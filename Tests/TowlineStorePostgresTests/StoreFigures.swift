@@ -11,6 +11,7 @@ import TowlineTesting
 /// `TOWLINE_PG_BENCH=0,1000000 swift test -c release --filter StoreFigures`: the numbers of jobs that wait meanwhile.
 /// With `TOWLINE_PG_SECONDS=300` the rounds go on for so many seconds; with `TOWLINE_PG_HOLD=1` another transaction is open
 /// meanwhile.
+/// With `TOWLINE_PG_PER_ORIGIN=8` an origin takes so many at once, so that its lane waits for slots all the time.
 /// `TOWLINE_PG_ROUNDS` is how many rounds are measured, 50 by default. With `TOWLINE_PG_HOST` the server is one that runs
 /// already, with its socket in that folder: `Benchmarks/pgstore.py` measures pgbench on the same one.
 @Suite("figures of the store on PostgreSQL", .serialized, .enabled(if: !backlogs.isEmpty))
@@ -73,6 +74,7 @@ struct StoreFigures {
 private let environment = ProcessInfo.processInfo.environment
 private let backlogs = (environment["TOWLINE_PG_BENCH"] ?? "").split(separator: ",").compactMap { Int($0) }
 private let seconds = environment["TOWLINE_PG_SECONDS"].flatMap { Int($0) }
+private let perOrigin = environment["TOWLINE_PG_PER_ORIGIN"].flatMap { Int($0) } ?? 1000
 private let isHeld = environment["TOWLINE_PG_HOLD"] == "1"
 private let rounds = environment["TOWLINE_PG_ROUNDS"].flatMap { Int($0) } ?? 50
 private let host = environment["TOWLINE_PG_HOST"]
@@ -121,14 +123,18 @@ private struct Lifecycles {
                 try await group.waitForAll()
             }
         }
-        let claims = try await measure("claim") { try await store.claim(Self.size) }
-        try await measure("finish") {
-            _ = try await store.finish(
-                claims.map {
-                    JobAttemptReport(
-                        job: $0.job.id, lease: $0.lease, result: .stored(bytes: 16_384, small: nil),
-                        record: JobAttemptRecord())
-                })
+        var left = Self.size
+        while left > 0 {
+            let claims = try await measure("claim") { try await store.claim(left, perOrigin: perOrigin) }
+            try await measure("finish") {
+                _ = try await store.finish(
+                    claims.map {
+                        JobAttemptReport(
+                            job: $0.job.id, lease: $0.lease, result: .stored(bytes: 16_384, small: nil),
+                            record: JobAttemptRecord())
+                    })
+            }
+            left -= claims.count
         }
         let deliveries = try await measure("claim deliveries") {
             try await store.claimDeliveries(

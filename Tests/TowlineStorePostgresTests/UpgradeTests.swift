@@ -19,10 +19,15 @@ struct UpgradeTests {
           ADD COLUMN next_start bigint NOT NULL DEFAULT 0;
         UPDATE lane_groups g SET in_use = s.in_use, next_start = s.next_start FROM group_states s
           WHERE s.group_id = g.id;
+        ALTER TABLE lane_accounts ADD COLUMN in_use integer NOT NULL DEFAULT 0,
+          ADD COLUMN turn bigint NOT NULL DEFAULT 0;
+        UPDATE lane_accounts a SET in_use = s.in_use FROM account_states s WHERE s.owner_id = a.id;
+        ALTER TABLE lanes RENAME COLUMN hash TO key_hash;
+        ALTER TABLE lane_groups RENAME COLUMN hash TO key_hash;
         INSERT INTO counters (shard, slot, value)
           SELECT c.shard, x.slot - 1, x.value FROM count_shards c
           CROSS JOIN LATERAL unnest(c.counts) WITH ORDINALITY x (value, slot) WHERE x.value <> 0;
-        DROP TABLE lane_states, group_states, count_shards;
+        DROP TABLE lane_states, group_states, account_states, count_shards;
         ALTER TABLE object_intents DROP COLUMN unheard;
         DELETE FROM schema_versions WHERE name = 'v2';
         """
@@ -39,7 +44,7 @@ struct UpgradeTests {
         let counts = try await before.jobCounts()
         await before.close()
         try server.run(Self.toFirst, schema: schema)
-        // What it is brought back to is what the first version makes.
+        // It has the columns that the first version makes.
         let fresh = try server.makeSchema()
         let other = String(fresh.split(separator: "%3D").last ?? "")
         try server.run(Schema.v1, schema: other)
@@ -49,6 +54,7 @@ struct UpgradeTests {
             })
         #expect(try columns(server, of: other).subtracting(try columns(server, of: schema)).isEmpty)
 
+        // A node of the first version that still runs must not write behind the new one's back.
         let after = try await PostgresStore.open(url: url)
         let versions = try server.run("SELECT name FROM schema_versions ORDER BY name", schema: schema)
         #expect(versions.split(separator: "\n") == ["v1", "v2"])
@@ -59,6 +65,9 @@ struct UpgradeTests {
         #expect(try await after.claim(10, perOrigin: 1).isEmpty)
         try await after.finish(running)
         #expect(try await after.claim(10, perOrigin: 3).count == 2)
+        for statement in ["INSERT INTO lanes (kind, key_hash) VALUES (1, 'x')", "SELECT key_hash FROM lane_groups"] {
+            #expect(throws: (any Error).self) { try server.run(statement, schema: schema) }
+        }
         await after.close()
     }
 

@@ -81,7 +81,7 @@ extension PostgresMoveTarget {
 /// The statements that insert rows which other rows hang on.
 enum InsertMoveSQL {
     static let groups = MovedTable.insertion(
-        into: "lane_groups", MovedTable.laneGroups.columns + [MovedColumn(name: "key_hash", kind: .id)])
+        into: "lane_groups", MovedTable.laneGroups.columns + [MovedColumn(name: "hash", kind: .id)])
     static let owners = SQL(
         """
         INSERT INTO lane_accounts (kind, account_id)
@@ -90,10 +90,10 @@ enum InsertMoveSQL {
         """)
     static let lanes = SQL(
         """
-        INSERT INTO lanes (id, kind, group_id, account_id, key, key_hash, owner_id) OVERRIDING SYSTEM VALUE
+        INSERT INTO lanes (id, kind, group_id, account_id, key, hash, owner_id) OVERRIDING SYSTEM VALUE
         SELECT v.*, a.id
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::uuid[])
-          v (id, kind, group_id, account_id, key, key_hash)
+          v (id, kind, group_id, account_id, key, hash)
         JOIN lane_accounts a ON a.kind = v.kind AND a.account_id = v.account_id
         """)
     static let queues = SQL(
@@ -124,6 +124,7 @@ enum InsertMoveSQL {
 enum FinishMoveSQL {
     static let lanes = [
         SQL("INSERT INTO group_states (group_id) SELECT id FROM lane_groups"),
+        SQL("INSERT INTO account_states (owner_id) SELECT id FROM lane_accounts"),
         SQL(
             "INSERT INTO lane_states (lane_id, kind, group_id, owner_id) SELECT id, kind, group_id, owner_id FROM lanes"
         ),

@@ -235,6 +235,9 @@ package final class PostgresMoveTarget: MoveTarget {
             let others = try connection.first(MoveSQL.otherTables) { $0.integer(0) } ?? 0
             return others > 0 ? ["\(others) tables of another program"] : []
         }
+        guard try Schema.isUpToDate(connection) else {
+            return ["tables of an earlier version; `towline migrate` brings them to this one"]
+        }
         return try (MovedTable.allCases.map(\.name) + Self.companions).compactMap { name in
             let count = try connection.first(MoveSQL.counts[name] ?? MoveSQL.none) { $0.integer(0) } ?? 0
             return count > 0 ? "\(count) rows in \(name)" : nil
@@ -271,15 +274,17 @@ package final class PostgresMoveTarget: MoveTarget {
 
     /// What the tables that are moved look like in this version.
     private static let layout: String = {
-        let text = MovedTable.allCases.map { table in
-            "\(table.name):\(table.columns.map { "\($0.name) \($0.kind)" }.joined(separator: ","))"
-        }.joined(separator: ";")
+        let text =
+            MovedTable.allCases.map { table in
+                "\(table.name):\(table.columns.map { "\($0.name) \($0.kind)" }.joined(separator: ","))"
+            }.joined(separator: ";") + Schema.versions.map(\.name).joined(separator: ",")
         return SHA256.hash(data: Array(text.utf8)).prefix(8).map { String($0, radix: 16) }.joined(separator: "-")
     }()
 
     /// Tables whose rows are made here, or are left behind.
     static let companions = [
-        "lane_accounts", "group_states", "lane_states", "queue_ready", "queue_hidden", "queue_counts", "dropped_queues",
+        "lane_accounts", "account_states", "group_states", "lane_states", "queue_ready", "queue_hidden", "queue_counts",
+        "dropped_queues",
         "extra_slots",
     ]
 }

@@ -35,7 +35,7 @@ struct LanePlan {
     }
 
     private(set) var visits: [Visit] = []
-    private(set) var aside: [(lane: Lane, reason: Aside)] = []
+    private(set) var aside: [(candidate: LaneCandidate, reason: Aside)] = []
     /// What is left of each group's slots, before anything is claimed.
     private(set) var groupRoom: [Int64: Int] = [:]
     /// What is left of each account's slots, before anything is claimed.
@@ -59,16 +59,16 @@ struct LanePlan {
         for candidate in candidates {
             let group = candidate.lane.group
             switch admissions[group] {
-            case nil, .closed?: aside.append((candidate.lane, .closed))
-            case .notBefore(let time)?: aside.append((candidate.lane, .until(time)))
+            case nil, .closed?: aside.append((candidate, .closed))
+            case .notBefore(let time)?: aside.append((candidate, .until(time)))
             case .open(let slots, let begins)?:
                 let room = max(1, slots) - (inUse[group] ?? 0)
                 groupRoom[group] = room
                 starts[group] = begins
                 if room <= 0 {
-                    aside.append((candidate.lane, .group))
+                    aside.append((candidate, .group))
                 } else if let left = owners[candidate.lane.owner], left <= 0 {
-                    aside.append((candidate.lane, .account))
+                    aside.append((candidate, .account))
                 } else {
                     usable.append(candidate)
                 }
@@ -132,17 +132,29 @@ extension Transaction {
     /// The lanes whose turn it is.
     func candidates(_ kind: LaneKind, limit: Int) throws -> [LaneCandidate] {
         let most = min(limit, 1000) + Self.extraCandidates
-        let floor = laneTurns.floor(kind)
-        var found = try ready(kind, limit: most, from: floor)
-        if found.isEmpty, floor > 0 { found = try ready(kind, limit: most, from: 0) }
-        laneCache.remember(found.map(\.lane))
-        if let first = found.first { isAhead = laneTurns.serve(first.turn, of: kind) }
+        var found: [LaneCandidate] = []
+        if !laneTurns.isSweepDue(kind) {
+            found = try ready(kind, limit: most, from: laneTurns.served(kind), overdue: LaneTurns.overdue)
+            laneTurns.noteLook(kind, at: now)
+            if found.isEmpty, !laneTurns.isSweepDue(kind) {
+                found = try ready(kind, limit: most, from: laneTurns.recent(kind), overdue: LaneTurns.overdue)
+            }
+        }
+        if found.isEmpty, laneTurns.isSweepDue(kind) {
+            let start = ContinuousClock.now
+            found = try ready(kind, limit: most, from: 0, overdue: .seconds(1_000_000_000))
+            laneTurns.noteSweep(kind, since: start, at: now, isWhole: found.count < most)
+        }
+        if let first = found.first { laneTurns.serve(first.turn, of: kind) }
         return found
     }
 
-    private func ready(_ kind: LaneKind, limit: Int, from floor: Int64) throws -> [LaneCandidate] {
+    private func ready(
+        _ kind: LaneKind, limit: Int, from floor: Int64, overdue: Duration
+    ) throws -> [LaneCandidate] {
         let found = connection.add(
-            ClaimSQL.candidates, .integer(kind.rawValue), .integer(limit), .integer(floor), offset)
+            ClaimSQL.candidates, .integer(kind.rawValue), .integer(limit), .integer(floor), offset,
+            .integer(overdue.wholeMilliseconds))
         try start()
         return try found.result().map { row in
             LaneCandidate(
@@ -172,8 +184,12 @@ extension Transaction {
     }
 
     /// Takes the rows of accounts, where they have a limit.
+    ///
+    /// - Returns: What gives their states.
     func lockOwners(of candidates: [LaneCandidate]) -> PostgresPending {
-        connection.add(ClaimSQL.lockOwners, .integers(Array(Set(candidates.map(\.lane.owner)))))
+        let owners = PostgresValue.integers(Set(candidates.map(\.lane.owner)).sorted())
+        connection.add(LaneSQL.lockOwners, owners)
+        return connection.add(ClaimSQL.accountStates, owners)
     }
 
     /// Takes the rows of lanes.
@@ -197,19 +213,11 @@ extension Transaction {
             used[visit.candidate.lane.group, default: 0] += count
             owners[visit.candidate.lane.owner, default: 0] += count
         }
-        use(used, nextStarts: nextStarts)
-        if kind == .pull {
-            let owners = owners.filter { $0.value > 0 }.sorted { $0.key < $1.key }
-            if !owners.isEmpty {
-                connection.add(
-                    ClaimSQL.useOwners, .integers(owners.map(\.key)), .integers(owners.map { Int64($0.value) }))
-            }
-        }
-        var rows: [SettledLane] = plan.aside.map { SettledLane($0.lane, aside: $0.reason) }
+        var rows: [SettledLane] = plan.aside.map { SettledLane($0.candidate, aside: $0.reason) }
         for visit in plan.visits {
             let lane = visit.candidate.lane
             let count = taken[lane.id] ?? 0
-            var row = SettledLane(lane)
+            var row = SettledLane(visit.candidate)
             if let room = plan.groupRoom[lane.group], room - (used[lane.group] ?? 0) <= 0 { row.mode = 3 }
             if let room = plan.ownerRoom[lane.owner], room - (owners[lane.owner] ?? 0) <= 0 { row.mode = 4 }
             // A moment behind the lanes that were kept back by this one: they take turns.
@@ -218,6 +226,8 @@ extension Transaction {
             rows.append(row)
         }
         rows.sort { $0.lane.id < $1.lane.id }
+        use(used, nextStarts: nextStarts, rows)
+        if kind == .pull { useOwners(owners, rows) }
         if !rows.isEmpty {
             connection.add(
                 kind == .pull ? ClaimSQL.settlePulls : ClaimSQL.settleDeliveries, .integers(rows.map(\.lane.id)),
@@ -225,20 +235,33 @@ extension Transaction {
                 .integers(rows.map(\.turn)), .time(now))
         }
         passOn(kind, plan, used: used, owners: owners)
-        if isAhead {
-            connection.add(
-                kind == .pull ? ClaimSQL.servePulls : ClaimSQL.serveDeliveries, .integer(laneTurns.served(kind)))
+        let served = laneTurns.served(kind)
+        if laneTurns.isAnnounced(served, of: kind) == false {
+            connection.add(kind == .pull ? ClaimSQL.servePulls : ClaimSQL.serveDeliveries, .integer(served))
+            effects.afterCommit { [laneTurns] in laneTurns.announce(served, of: kind) }
         }
         return addNext(kind)
     }
 
-    /// Takes slots of groups.
-    private func use(_ used: [Int64: Int], nextStarts: [Int64: Timestamp]) {
-        let groups = Set(used.filter { $0.value > 0 }.keys).union(nextStarts.keys).sorted()
+    /// Takes slots of groups, and notes from which turn on lanes may wait for one.
+    private func use(_ used: [Int64: Int], nextStarts: [Int64: Timestamp], _ rows: [SettledLane]) {
+        let blocked = SettledLane.firstTurns(rows, mode: 3, by: \.group)
+        let groups = Set(used.filter { $0.value > 0 }.keys).union(nextStarts.keys).union(blocked.keys).sorted()
         guard !groups.isEmpty else { return }
         connection.add(
             ClaimSQL.useGroups, .integers(groups), .integers(groups.map { Int64(used[$0] ?? 0) }),
-            .integers(groups.map { nextStarts[$0]?.milliseconds }))
+            .integers(groups.map { nextStarts[$0]?.milliseconds }), .integers(groups.map { blocked[$0] }))
+    }
+
+    /// The same for slots of accounts.
+    private func useOwners(_ used: [Int64: Int], _ rows: [SettledLane]) {
+        let full = SettledLane.firstTurns(rows, mode: 4, by: \.owner)
+        let owners = Set(used.filter { $0.value > 0 }.keys).union(full.keys).sorted()
+        guard !owners.isEmpty else { return }
+        connection.add(LaneSQL.lockOwners, .integers(owners))
+        connection.add(
+            ClaimSQL.useOwners, .integers(owners), .integers(owners.map { Int64(used[$0] ?? 0) }),
+            .integers(owners.map { full[$0] }))
     }
 
     /// Wakes lanes that wait for slots which nobody of this round has taken.
@@ -249,36 +272,30 @@ extension Transaction {
         }
         if !groups.isEmpty {
             connection.add(LaneSQL.lockBlocked, .integers(groups.map(\.0)), .integers(groups.map(\.1)))
-            lanes.woken.append(
-                (
-                    kind,
-                    connection.add(
-                        kind == .pull ? LaneSQL.unblockPulls : LaneSQL.unblockDeliveries,
-                        .integers(groups.map(\.0)), .integers(groups.map(\.1)))
-                ))
+            unblock(kind, groups.map { (key: $0.0, value: Int($0.1)) })
         }
         let free = owners.compactMap { owner, count -> (Int64, Int64)? in
             guard let room = plan.ownerRoom[owner], room - count > 0 else { return nil }
             return (owner, Int64(min(room - count, 1000)))
         }
         if !free.isEmpty {
-            connection.add(LaneSQL.lockFull, .integers(free.map(\.0)), .integers(free.map(\.1)))
-            lanes.woken.append(
-                (
-                    .pull,
-                    connection.add(LaneSQL.unblockOwners, .integers(free.map(\.0)), .integers(free.map(\.1)))
-                ))
+            let values: [PostgresValue] = [.integers(free.map(\.0)), .integers(free.map(\.1))]
+            connection.add(LaneSQL.lockFull, values)
+            unblockOwners(values)
         }
     }
 
     /// Asks when something is due next.
     func addNext(_ kind: LaneKind) -> PostgresPending {
-        connection.add(ClaimSQL.next, .integer(kind.rawValue), .integer(laneTurns.recent(kind)))
+        connection.add(
+            ClaimSQL.next, .integer(kind.rawValue), .integer(laneTurns.recent(kind)),
+            .time(now - LaneTurns.overdue))
     }
 
     /// What ``settle(_:_:taken:nextStarts:)`` says about the time that is due next.
-    func nextDue(_ pending: PostgresPending) throws -> Duration? {
-        try pending.result().first { row in
+    func nextDue(_ pending: PostgresPending, of kind: LaneKind) throws -> Duration? {
+        if laneTurns.isMoreToSweep(kind) { return .zero }
+        return try pending.result().first { row in
             row.integer(0) != 0 ? Duration.zero : row.optionalTime(1).map { max(.zero, $0 - now) }
         } ?? nil
     }
@@ -292,11 +309,26 @@ private struct SettledLane {
     var notBefore = Timestamp(milliseconds: 0)
     /// 0 to leave its turn as it is.
     var turn: Int64 = 0
+    /// Its turn when it was read.
+    let before: Int64
 
-    init(_ lane: Lane) { self.lane = lane }
+    init(_ candidate: LaneCandidate) {
+        lane = candidate.lane
+        before = candidate.turn
+    }
 
-    init(_ lane: Lane, aside reason: LanePlan.Aside) {
-        self.lane = lane
+    /// The smallest turn of the lanes that go where a mode says, by their groups or accounts.
+    static func firstTurns(_ rows: [SettledLane], mode: Int64, by key: (Lane) -> Int64) -> [Int64: Int64] {
+        var turns: [Int64: Int64] = [:]
+        for row in rows where row.mode == mode {
+            let key = key(row.lane)
+            turns[key] = min(turns[key] ?? .max, max(row.before, row.turn))
+        }
+        return turns
+    }
+
+    init(_ candidate: LaneCandidate, aside reason: LanePlan.Aside) {
+        self.init(candidate)
         switch reason {
         case .group: mode = 3
         case .account: mode = 4
@@ -318,6 +350,7 @@ enum ClaimSQL {
           UNION ALL
           (SELECT lane_id, group_id, owner_id, turn, later_at FROM lane_states
            WHERE kind = $1 AND state = 2 AND ready_at <= \(ServerClock.plus("$4"))
+             AND ready_at > \(ServerClock.plus("$4 - $5"))
            ORDER BY ready_at LIMIT $2)) c
         ORDER BY c.turn, c.lane_id LIMIT $2
         """)
@@ -333,17 +366,20 @@ enum ClaimSQL {
         SELECT v.id, n.in_use, n.next_start FROM unnest($1::bigint[]) v (id)
         CROSS JOIN LATERAL (\(GroupStates.of("v.id"))) n
         """)
-    static let lockOwners = SQL(
-        "SELECT id, in_use FROM lane_accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE")
+    static let accountStates = SQL(
+        """
+        SELECT v.id, n.in_use FROM unnest($1::bigint[]) v (id)
+        CROSS JOIN LATERAL (\(AccountStates.of("v.id"))) n
+        """)
     static let lockLanes = SQL("SELECT 1 FROM lanes WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE")
     static let useGroups = GroupStates.change(
-        "in_use = g.in_use + v.slots, next_start = greatest(g.next_start, v.next_start)",
-        of: "unnest($1::bigint[], $2::bigint[], $3::bigint[]) v (id, slots, next_start)")
-    static let useOwners = SQL(
         """
-        UPDATE lane_accounts a SET in_use = a.in_use + v.slots
-        FROM unnest($1::bigint[], $2::bigint[]) v (id, slots) WHERE a.id = v.id
-        """)
+        in_use = g.in_use + v.slots, next_start = greatest(g.next_start, v.next_start),
+        blocked_from = least(g.blocked_from, v.blocked)
+        """, of: "unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) v (id, slots, next_start, blocked)")
+    static let useOwners = AccountStates.change(
+        "in_use = g.in_use + v.slots, blocked_from = least(g.blocked_from, v.blocked)",
+        of: "unnest($1::bigint[], $2::bigint[], $3::bigint[]) v (id, slots, blocked)")
     static let settlePulls = SQL(
         """
         UPDATE lane_states l SET
@@ -388,7 +424,7 @@ enum ClaimSQL {
     static let next = SQL(
         """
         SELECT EXISTS (SELECT 1 FROM lane_states WHERE kind = $1 AND state = 1 AND turn >= $2 ORDER BY turn LIMIT 1),
-          (SELECT ready_at FROM lane_states WHERE kind = $1 AND state = 2 ORDER BY ready_at LIMIT 1)
+          (SELECT ready_at FROM lane_states WHERE kind = $1 AND state = 2 AND ready_at > $3 ORDER BY ready_at LIMIT 1)
         """)
 
     private static func serve(_ kind: LaneKind) -> SQL {

@@ -9,6 +9,7 @@ extension Transaction {
             submissions.flatMap { submission in
                 submission.requests.map { PullLaneKey(account: submission.account, origin: $0.origin) }
             })
+        let generation = laneCache.generation
         var lanes = laneCache.lanes(keys.map(\.hash))
         let unknown = keys.filter { lanes[$0.hash] == nil }
         let found = unknown.isEmpty ? nil : findLanes(.pull, unknown.map(\.hash))
@@ -16,7 +17,7 @@ extension Transaction {
         try start()
         if let found {
             let stored = try self.lanes(found)
-            laneCache.remember(stored)
+            laneCache.remember(stored, askedIn: generation)
             lanes.merge(stored) { $1 }
         }
         let refusals = try refusals(of: submissions, marks)

@@ -11,7 +11,7 @@ extension Transaction {
         guard !all.isEmpty else {
             let next = addNext(.deliver)
             try connection.flush()
-            round.next = try nextDue(next)
+            round.next = try nextDue(next, of: .deliver)
             return round
         }
         let groups = lockGroups(of: all, waits: waits)
@@ -37,7 +37,7 @@ extension Transaction {
             return round
         }
         let plan = LanePlan(candidates, limit: limit, admissions: admissions, inUse: inUse, owners: [:])
-        lockLanes(plan.visits.map(\.candidate.lane) + plan.aside.map(\.lane))
+        lockLanes(plan.visits.map(\.candidate.lane) + plan.aside.map(\.candidate.lane))
         let claims = try take(plan, book, for: request)
         var taken: [Int64: Int] = [:]
         for claim in claims { taken[claim.lane.id, default: 0] += 1 }
@@ -46,7 +46,7 @@ extension Transaction {
         try connection.flush()
         round.items = claims.map(\.claimed)
         round.aside = plan.aside.count + plan.visits.count { taken[$0.candidate.lane.id] == nil }
-        round.next = try nextDue(next)
+        round.next = try nextDue(next, of: .deliver)
         return round
     }
 
@@ -122,7 +122,7 @@ extension Transaction {
 /// The statements that claim deliveries.
 enum ClaimDeliverySQL {
     static let endpoints = SQL(
-        "SELECT \(HeldEndpoint.columns) FROM endpoints p WHERE p.group_id = ANY($1::bigint[])")
+        "SELECT \(HeldEndpoint.columns) FROM \(HeldEndpoint.tables) WHERE p.group_id = ANY($1::bigint[])")
     static let configurations = SQL(
         """
         SELECT \(CallbackRows.columns) FROM callbacks c WHERE c.account_id IN (

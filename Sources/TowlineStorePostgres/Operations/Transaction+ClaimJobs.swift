@@ -10,7 +10,7 @@ extension Transaction {
         var round = LaneRound<ClaimedJob>()
         let all = try candidates(.pull, limit: limit)
         guard !all.isEmpty else {
-            round.next = try nextDue(flushed(addNext(.pull)))
+            round.next = try nextDue(flushed(addNext(.pull)), of: .pull)
             return round
         }
         let (candidates, plan) = try plan(all, request, limit: limit, waits: waits)
@@ -18,7 +18,7 @@ extension Transaction {
             round.isBusy = true
             return round
         }
-        lockLanes(plan.visits.map(\.candidate.lane) + plan.aside.map(\.lane))
+        lockLanes(plan.visits.map(\.candidate.lane) + plan.aside.map(\.candidate.lane))
         let claims = try take(plan, for: request)
         var taken: [Int64: Int] = [:]
         for claim in claims { taken[claim.lane.id, default: 0] += 1 }
@@ -26,7 +26,7 @@ extension Transaction {
         try connection.flush()
         round.items = claims.map(\.claimed)
         round.aside = plan.aside.count + plan.visits.count { taken[$0.candidate.lane.id] == nil }
-        round.next = try nextDue(next)
+        round.next = try nextDue(next, of: .pull)
         return round
     }
 
@@ -82,7 +82,7 @@ extension Transaction {
             ClaimJobSQL.pick, .integers(plan.visits.map(\.candidate.lane.id)),
             .integers(plan.visits.map { Int64($0.room) }))
         try connection.flush()
-        let picked = try read(found, laneIn: HeldRun.laneColumn) { try PickedRun($0, lane: $1) }
+        let picked = try found.result().map { try PickedRun($0) }
         guard !picked.isEmpty else { return [] }
         let until = now + request.lease
         let claims = picked.map { run -> (lane: Lane, claimed: ClaimedJob) in
@@ -113,8 +113,8 @@ private struct PickedRun {
     let held: HeldRun
     let resume: ResumePoint?
 
-    init(_ row: borrowing PostgresRow, lane: Lane) throws {
-        held = try HeldRun(row, lane: lane)
+    init(_ row: borrowing PostgresRow) throws {
+        held = try HeldRun(row)
         let first = HeldRun.end
         guard !row.isNull(first) else {
             resume = nil

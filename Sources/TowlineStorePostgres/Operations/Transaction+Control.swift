@@ -54,7 +54,7 @@ extension Transaction {
     func expireJobs(limit: Int) throws -> Int {
         let found = connection.add(ControlSQL.expired, offset, .integer(limit))
         try start()
-        let runs = try readRuns(found)
+        let runs = try found.result().map { try HeldRun($0) }
         var ends = try beginEnds(of: runs.map { ($0.stored.job, events: 1) })
         for run in runs {
             let job = run.stored.job
@@ -69,7 +69,7 @@ extension Transaction {
     func takeBackJobs(limit: Int) throws -> Int {
         let found = connection.add(ControlSQL.overdue, offset, .integer(limit))
         try start()
-        let runs = try readRuns(found)
+        let runs = try found.result().map { try HeldRun($0) }
         try releaseExtraSlots(of: runs)
         for held in runs {
             guard let lease = held.stored.lease else { continue }
@@ -106,7 +106,7 @@ extension Transaction {
         let leases = runs.filter { $0.extraSlots > 0 }.compactMap(\.stored.lease)
         guard !leases.isEmpty else { return }
         let slots = try connection.all(ControlSQL.forgetExtraSlots, .ids(leases)) { ($0.integer(0), $0.int(1)) }
-        for (group, count) in slots { lanes.groups[group, default: 0] += count }
+        for (group, count) in slots { lanes.giveBack(count, group: group, kind: .pull) }
     }
 
     /// Takes slots of an origin for a running attempt
@@ -145,7 +145,7 @@ extension Transaction {
         connection.add(ControlSQL.addExtraSlots, .id(lease), .integer(group), .integer(-given))
         connection.add(
             ControlSQL.countExtraSlots, .integer(run.stored.seq), .integer(run.stored.job.run), .integer(-given))
-        lanes.groups[group, default: 0] += given
+        lanes.giveBack(given, group: group, kind: .pull)
     }
 }
 
@@ -166,11 +166,11 @@ enum ControlSQL {
         """)
     static let forgetExtraSlots = SQL(
         "DELETE FROM extra_slots WHERE lease = ANY($1::uuid[]) RETURNING group_id, slots")
-    static let lockGroup = SQL("SELECT 1 FROM lane_groups WHERE kind = 0 AND key_hash = $1 FOR UPDATE")
+    static let lockGroup = SQL("SELECT 1 FROM lane_groups WHERE kind = 0 AND hash = $1 FOR UPDATE")
     static let groupState = SQL(
         """
         SELECT k.id, n.in_use FROM lane_groups k CROSS JOIN LATERAL (\(GroupStates.of("k.id"))) n
-        WHERE k.kind = 0 AND k.key_hash = $1
+        WHERE k.kind = 0 AND k.hash = $1
         """)
     static let useGroup = GroupStates.change("in_use = g.in_use + $2", of: "(SELECT $1::bigint AS id) v")
     static let addExtraSlots = SQL(
@@ -182,6 +182,6 @@ enum ControlSQL {
     static let extraSlots = SQL(
         """
         SELECT e.group_id, e.slots FROM lane_groups g JOIN extra_slots e ON e.lease = $1 AND e.group_id = g.id
-        WHERE g.kind = 0 AND g.key_hash = $2
+        WHERE g.kind = 0 AND g.hash = $2
         """)
 }

@@ -10,7 +10,10 @@ extension Transaction {
         let found = connection.add(DeliverySQL.lock, .ids(Array(Set(reports.map(\.delivery)))))
         try start()
         var held: [DeliveryID: HeldDelivery] = [:]
-        for delivery in try heldDeliveries(found) { held[delivery.id] = delivery }
+        try found.result().forEach { row in
+            let delivery = try HeldDelivery(row)
+            held[delivery.id] = delivery
+        }
         let valid = reports.filter { held[$0.delivery]?.holds($0.lease, at: now) == true }
         // A success at a healthy endpoint leaves its row alone; anything else takes it.
         try readEndpoints(
@@ -33,7 +36,7 @@ extension Transaction {
         if !changing {
             let found = connection.add(ClaimDeliverySQL.endpoints, .integers(groups))
             try connection.flush()
-            let known = try heldEndpoints(found)
+            let known = try found.result().map { try HeldEndpoint($0, secretBox: settings.secretBox) }
             if known.allSatisfy({ $0.stored.health.failures == 0 && $0.stored.health.pauses == 0 }) {
                 return known.forEach { endpoints.add($0) }
             }
@@ -125,18 +128,13 @@ extension Transaction {
         rows.deliveryChanges.append(change)
     }
 
-    /// Deliveries with their lanes, of a query for ``HeldDelivery/columns``.
-    private func heldDeliveries(_ pending: PostgresPending) throws -> [HeldDelivery] {
-        try read(pending, laneIn: 0) { try HeldDelivery($0, lane: $1) }
-    }
-
     /// Makes deliveries available at once whose leases have run out.
     ///
     /// The attempt keeps its row, but gives its number back: the receiver is not to blame, and may have got the event.
     func takeBackDeliveries(limit: Int) throws -> Int {
         let found = connection.add(DeliverySQL.overdue, offset, .integer(limit))
         try start()
-        let held = try heldDeliveries(found)
+        let held = try found.result().map { try HeldDelivery($0) }
         try readEndpoints(of: held.map(\.lane.group), changing: false)
         for delivery in held {
             let stored = delivery.stored
@@ -182,18 +180,18 @@ struct HeldDelivery {
     /// Why its last attempt failed.
     let reason: String?
 
-    /// What a delivery `d` is read with; its lane's number stands first.
+    /// What a delivery is read with, of a query over `deliveries d JOIN lanes l`.
     static let columns = """
         d.lane_id, d.lease, d.lease_until, d.attempts, d.records, d.attempt_started_at, d.gates_job, d.gates_run, \
-        d.origin, d.replay, d.id, d.reason
+        d.origin, d.replay, d.id, l.group_id, l.owner_id, d.reason
         """
 
     /// Reads ``columns``.
-    init(_ row: borrowing PostgresRow, lane: Lane) throws {
+    init(_ row: borrowing PostgresRow) throws {
         stored = try StoredDelivery(row)
-        self.lane = lane
         id = try row.id(10)
-        reason = row.optionalText(11)
+        lane = Lane(id: stored.lane, group: row.integer(11), owner: row.integer(12))
+        reason = row.optionalText(13)
     }
 
     /// Whether a token is the one of the running attempt and its time has not run out.
@@ -206,19 +204,19 @@ struct HeldDelivery {
 enum DeliverySQL {
     static let lock = SQL(
         """
-        SELECT \(HeldDelivery.columns) FROM deliveries d
+        SELECT \(HeldDelivery.columns) FROM deliveries d JOIN lanes l ON l.id = d.lane_id
         WHERE d.id = ANY($1::uuid[]) ORDER BY d.id FOR UPDATE OF d
         """)
     static let overdue = SQL(
         """
-        SELECT \(HeldDelivery.columns) FROM deliveries d
+        SELECT \(HeldDelivery.columns) FROM deliveries d JOIN lanes l ON l.id = d.lane_id
         WHERE d.lease_until IS NOT NULL
           AND d.lease_until <= \(ServerClock.plus("$1"))
         ORDER BY d.lease_until LIMIT $2 FOR UPDATE OF d SKIP LOCKED
         """)
     static let lockEndpoints = SQL(
         """
-        SELECT \(HeldEndpoint.columns) FROM endpoints p WHERE p.group_id = ANY($1::bigint[])
+        SELECT \(HeldEndpoint.columns) FROM \(HeldEndpoint.tables) WHERE p.group_id = ANY($1::bigint[])
         ORDER BY p.group_id FOR UPDATE OF p
         """)
     static let endUnclaimed = SQL(

@@ -143,9 +143,10 @@ extension Transaction {
     ///
     /// - Throws: ``StoreError`` with code `notFound`.
     func known(_ id: EndpointID) throws -> HeldEndpoint {
-        let locked = connection.add(EndpointSQL.lock, .id(id))
-        try connection.flush()
-        guard let found = try heldEndpoints(locked).first else {
+        let found = try connection.first(EndpointSQL.lock, .id(id)) {
+            try HeldEndpoint($0, secretBox: settings.secretBox)
+        }
+        guard let found else {
             throw StoreError(.notFound, "there is no endpoint \(id)")
         }
         return endpoints.add(found)
@@ -201,7 +202,7 @@ extension Transaction {
 enum EndpointSQL {
     static let byID = SQL("SELECT \(EndpointRows.columns) FROM endpoints p WHERE p.id = $1")
     static let lock = SQL(
-        "SELECT \(HeldEndpoint.columns) FROM endpoints p WHERE p.id = $1 FOR UPDATE OF p")
+        "SELECT \(HeldEndpoint.columns) FROM \(HeldEndpoint.tables) WHERE p.id = $1 FOR UPDATE OF p")
     static let save = SQL(
         """
         UPDATE endpoints SET failures = $2, failing_since = $3, last_cause = $4, pauses = $5, paused_until = $6,
@@ -212,8 +213,8 @@ enum EndpointSQL {
         """
         INSERT INTO endpoints (
           group_id, event_lane, id, kind, account_id, url, sealed_auth_key, sealed_secret, created_at)
-        SELECT g.id, l.id, $3, 1, $4, $5, $6, $7, $8 FROM lane_groups g JOIN lanes l ON l.kind = 1 AND l.key_hash = $2
-        WHERE g.kind = 1 AND g.key_hash = $1
+        SELECT g.id, l.id, $3, 1, $4, $5, $6, $7, $8 FROM lane_groups g JOIN lanes l ON l.kind = 1 AND l.hash = $2
+        WHERE g.kind = 1 AND g.hash = $1
         """)
     static let setOptions = SQL(
         """
@@ -230,12 +231,12 @@ enum EndpointSQL {
     static let insertResendLane = SQL(
         """
         WITH made AS (
-          INSERT INTO lanes (kind, key_hash, account_id, key, group_id, owner_id) VALUES (1, $1, $2, $3, $4, $5)
-          ON CONFLICT (kind, key_hash) DO NOTHING \(LaneMakingSQL.made)
+          INSERT INTO lanes (kind, hash, account_id, key, group_id, owner_id) VALUES (1, $1, $2, $3, $4, $5)
+          ON CONFLICT (kind, hash) DO NOTHING \(LaneMakingSQL.made)
         """)
     static let setResendLane = SQL(
         """
-        UPDATE endpoints SET resend_lane = (SELECT id FROM lanes WHERE kind = 1 AND key_hash = $2) WHERE group_id = $1
+        UPDATE endpoints SET resend_lane = (SELECT id FROM lanes WHERE kind = 1 AND hash = $2) WHERE group_id = $1
         RETURNING resend_lane
         """)
 }

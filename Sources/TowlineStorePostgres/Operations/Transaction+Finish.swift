@@ -162,15 +162,13 @@ extension Transaction {
     /// Locks the current runs of some jobs.
     func lockRuns(_ jobs: [JobID]) -> PostgresPending { connection.add(FinishSQL.lockRuns, .ids(Array(Set(jobs)))) }
 
-    /// Runs with their lanes, of a query for ``HeldRun/columns``.
-    func readRuns(_ pending: PostgresPending) throws -> [HeldRun] {
-        try read(pending, laneIn: HeldRun.laneColumn) { try HeldRun($0, lane: $1) }
-    }
-
     /// What ``lockRuns(_:)`` gave.
     func heldRuns(_ pending: PostgresPending) throws -> [JobID: HeldRun] {
         var runs: [JobID: HeldRun] = [:]
-        for run in try readRuns(pending) { runs[run.stored.job.id] = run }
+        try pending.result().forEach { row in
+            let run = try HeldRun(row)
+            runs[run.stored.job.id] = run
+        }
         return runs
     }
 }
@@ -211,7 +209,7 @@ enum FinishSQL {
     static let lockRuns = SQL(
         """
         SELECT \(HeldRun.columns) FROM unnest($1::uuid[]) v (id) JOIN jobs j ON j.id = v.id
-        JOIN runs r ON r.job = j.seq AND \(HeldRun.isCurrent)
+        JOIN runs r ON r.job = j.seq AND \(HeldRun.isCurrent) JOIN lanes l ON l.id = r.lane_id
         ORDER BY j.seq FOR UPDATE OF r
         """)
     static let eventNumbers = SQL("SELECT nextval('event_numbers') FROM generate_series(1, $1)")

@@ -52,7 +52,9 @@ extension Transaction {
             book.add(try CallbackRows.configuration($0, secretBox: settings.secretBox))
         }
         for found in [own, named].compactMap(\.self) { try addEndpoints(found) }
-        for endpoint in try heldEndpoints(subscriptions) { endpoints.addSubscription(endpoint) }
+        try subscriptions.result().forEach {
+            endpoints.addSubscription(try HeldEndpoint($0, secretBox: settings.secretBox))
+        }
         try makeMissingEndpoints(of: jobs, book)
         return RunEnds(book: book, numbers: try numbers.result().map { $0.integer(0) })
     }
@@ -73,14 +75,7 @@ extension Transaction {
 
     /// Takes in endpoints that a query of ``HeldEndpoint/columns`` gave.
     func addEndpoints(_ pending: PostgresPending) throws {
-        for endpoint in try heldEndpoints(pending) { endpoints.add(endpoint) }
-    }
-
-    /// Endpoints with their lanes, of a query for ``HeldEndpoint/columns``.
-    func heldEndpoints(_ pending: PostgresPending) throws -> [HeldEndpoint] {
-        try read(pending, laneIn: HeldEndpoint.laneColumn) {
-            try HeldEndpoint($0, lane: $1, secretBox: settings.secretBox)
-        }
+        try pending.result().forEach { endpoints.add(try HeldEndpoint($0, secretBox: settings.secretBox)) }
     }
 
     /// Makes endpoints of callbacks that are missing, and reads them.
@@ -131,7 +126,7 @@ struct CallbackKey: Hashable {
 
 /// The statements about who gets events.
 enum ReceiverSQL {
-    private static let endpoints = "SELECT \(HeldEndpoint.columns) FROM endpoints p"
+    private static let endpoints = "SELECT \(HeldEndpoint.columns) FROM \(HeldEndpoint.tables)"
 
     static let configurations = SQL(
         """
@@ -148,7 +143,7 @@ enum ReceiverSQL {
     static let named = SQL(
         """
         \(endpoints) WHERE p.group_id IN (
-          SELECT g.id FROM lane_groups g WHERE g.kind = 1 AND g.key_hash = ANY($1::uuid[]))
+          SELECT g.id FROM lane_groups g WHERE g.kind = 1 AND g.hash = ANY($1::uuid[]))
         ORDER BY p.group_id FOR SHARE OF p
         """)
     static let subscriptions = SQL(
@@ -162,8 +157,8 @@ enum ReceiverSQL {
         SELECT g.id, v.id, 0, v.account_id, v.url, l.id, $5
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $6::uuid[])
           v (group_hash, id, account_id, url, lane_hash)
-        JOIN lane_groups g ON g.kind = 1 AND g.key_hash = v.group_hash
-        JOIN lanes l ON l.kind = 1 AND l.key_hash = v.lane_hash
+        JOIN lane_groups g ON g.kind = 1 AND g.hash = v.group_hash
+        JOIN lanes l ON l.kind = 1 AND l.hash = v.lane_hash
         ON CONFLICT (group_id) DO NOTHING
         """)
 }

@@ -10,15 +10,15 @@ final class HeldEndpoint {
     let pausedUntil: Timestamp?
 
     /// What an endpoint is read with, after the columns of ``EndpointRows/columns``.
-    static let columns = "\(EndpointRows.columns), p.event_lane, p.resend_lane"
-    /// Where the number of the lane of new events stands among ``columns``.
-    static let laneColumn = 25
+    static let columns = "\(EndpointRows.columns), p.event_lane, p.resend_lane, l.owner_id"
+    /// What a query for ``columns`` reads from.
+    static let tables = "endpoints p JOIN lanes l ON l.id = p.event_lane"
 
     /// Reads ``columns``.
-    init(_ row: borrowing PostgresRow, lane: Lane, secretBox: SecretBox) throws {
+    init(_ row: borrowing PostgresRow, secretBox: SecretBox) throws {
         stored = try StoredEndpoint(row, secretBox: secretBox)
-        stored.lanes = (lane.id, row.optionalInteger(Self.laneColumn + 1))
-        owner = lane.owner
+        stored.lanes = (row.integer(25), row.optionalInteger(26))
+        owner = row.integer(27)
         pausedUntil = stored.health.pausedUntil
     }
 

@@ -45,7 +45,7 @@ enum Schema {
     /// Whether every version was applied.
     ///
     /// - Throws: ``StoreError`` with code `newerSchema` when others were applied too.
-    private static func isUpToDate(_ connection: PostgresConnection) throws -> Bool {
+    static func isUpToDate(_ connection: PostgresConnection) throws -> Bool {
         guard try connection.first(exists, read: { !$0.isNull(0) }) == true else { return false }
         let applied = try names(connection)
         if let unknown = applied.subtracting(versions.map(\.name)).min() {

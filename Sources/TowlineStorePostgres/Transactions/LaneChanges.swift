@@ -24,7 +24,9 @@ struct LaneChanges {
     }
 
     /// Slots that are free again, by group.
-    var groups: [Int64: Int] = [:]
+    private(set) var groups: [Int64: Int] = [:]
+    /// What waits in the lanes of these groups.
+    private(set) var kinds: [Int64: LaneKind] = [:]
     /// Attempts of pulls that have ended, by the account's row.
     var owners: [Int64: Int] = [:]
     /// Groups in which nothing begins before a time.
@@ -42,8 +44,14 @@ struct LaneChanges {
 
     /// Gives back the slots that an attempt held.
     mutating func release(_ lane: Lane, kind: LaneKind) {
-        groups[lane.group, default: 0] += 1
+        giveBack(1, group: lane.group, kind: kind)
         if kind == .pull { owners[lane.owner, default: 0] += 1 }
+    }
+
+    /// Gives slots of a group back.
+    mutating func giveBack(_ slots: Int, group: Int64, kind: LaneKind) {
+        groups[group, default: 0] += slots
+        kinds[group] = kind
     }
 
     /// Lets nothing begin in a group, of which a slot is given back, before a time.
@@ -105,13 +113,14 @@ extension Transaction {
         if !lanes.freed.isEmpty { connection.add(LaneSQL.forgetStarts, .integers(lanes.freed.sorted())) }
         if !groups.isEmpty { connection.add(LaneSQL.releaseSlots, freed) }
         for (group, time) in lanes.pauses { connection.add(LaneSQL.pause, .integer(group), .time(time)) }
-        if owners.count > 1 { connection.add(LaneSQL.lockOwners, left[0]) }
+        if !owners.isEmpty { connection.add(LaneSQL.lockOwners, left[0]) }
         if !owners.isEmpty { connection.add(LaneSQL.releaseOwners, left) }
         let touched = lanes.wakes.values.flatMap(\.keys).sorted()
         guard !touched.isEmpty || !locked.isEmpty else { return }
         connection.add(LaneSQL.lock, [.integers(touched)] + freed + left + [.integers(opened.sorted())])
         open()
-        if !groups.isEmpty { unblock(freed, left) }
+        for kind in LaneKind.allCases { unblock(kind, groups.filter { lanes.kinds[$0.key] == kind }) }
+        unblockOwners(left)
         for kind in LaneKind.allCases { wake(kind) }
     }
 
@@ -125,10 +134,22 @@ extension Transaction {
         }
     }
 
-    private func unblock(_ freed: [PostgresValue], _ left: [PostgresValue]) {
-        lanes.woken.append((.pull, connection.add(LaneSQL.unblockPulls, freed)))
-        lanes.woken.append((.deliver, connection.add(LaneSQL.unblockDeliveries, freed)))
-        if !lanes.owners.isEmpty { lanes.woken.append((.pull, connection.add(LaneSQL.unblockOwners, left))) }
+    /// Wakes lanes that wait for slots of groups, as many as there are slots; the groups' and the lanes' rows are held.
+    func unblock(_ kind: LaneKind, _ groups: [(key: Int64, value: Int)]) {
+        guard !groups.isEmpty else { return }
+        let ids = PostgresValue.integers(groups.map(\.key))
+        let pending = connection.add(
+            kind == .pull ? LaneSQL.unblockPulls : LaneSQL.unblockDeliveries, ids,
+            .integers(groups.map { Int64($0.value) }))
+        lanes.woken.append((kind, pending))
+        connection.add(LaneSQL.moveBlockedFrom, ids)
+    }
+
+    /// Wakes lanes of pulls that wait for slots of accounts; the accounts' and the lanes' rows are held.
+    func unblockOwners(_ owners: [PostgresValue]) {
+        guard case .integers(let ids)? = owners.first, !ids.isEmpty else { return }
+        lanes.woken.append((.pull, connection.add(LaneSQL.unblockOwners, owners)))
+        connection.add(LaneSQL.moveFullFrom, owners[0])
     }
 
     private func wake(_ kind: LaneKind) {
@@ -187,12 +208,32 @@ enum GroupStates {
     /// - Parameters:
     ///   - assignments: What becomes of `g`.
     ///   - groups: Where their numbers are from: `v` with a column `id`.
+    ///   - condition: Of the newest states `n`, which change.
     /// - Returns: The statement.
-    static func change(_ assignments: String, of groups: String) -> SQL {
+    static func change(_ assignments: String, of groups: String, where condition: String = "true") -> SQL {
         SQL(
             """
             UPDATE group_states g SET version = g.version + 1, \(assignments)
-            FROM \(groups) CROSS JOIN LATERAL (\(of("v.id"))) n WHERE g.ctid = n.place
+            FROM \(groups) CROSS JOIN LATERAL (\(of("v.id"))) n WHERE g.ctid = n.place AND \(condition)
+            """)
+    }
+}
+
+/// Where the state of an account is found: its last version, as ``GroupStates`` says of groups.
+enum AccountStates {
+    /// A query for an account's state, with its `place` for an update that follows.
+    ///
+    /// Whoever changes a state holds the row in `lane_accounts` since an earlier statement.
+    static func of(_ account: String) -> String {
+        "SELECT s.ctid AS place, s.* FROM account_states s WHERE s.owner_id = \(account) ORDER BY s.version DESC LIMIT 1"
+    }
+
+    /// Changes the states `g` of accounts (``GroupStates/change(_:of:where:)``).
+    static func change(_ assignments: String, of accounts: String, where condition: String = "true") -> SQL {
+        SQL(
+            """
+            UPDATE account_states g SET version = g.version + 1, \(assignments)
+            FROM \(accounts) CROSS JOIN LATERAL (\(of("v.id"))) n WHERE g.ctid = n.place AND \(condition)
             """)
     }
 }
@@ -212,29 +253,51 @@ enum LaneSQL {
         "in_use = greatest(0, g.in_use - v.slots)", of: "unnest($1::bigint[], $2::bigint[]) v (id, slots)")
     static let pause = GroupStates.change(
         "next_start = greatest(g.next_start, $2)", of: "(SELECT $1::bigint AS id) v")
-    static let releaseOwners = SQL(
-        """
-        UPDATE lane_accounts a SET in_use = greatest(0, a.in_use - v.slots)
-        FROM unnest($1::bigint[], $2::bigint[]) v (id, slots) WHERE a.id = v.id
-        """)
-    private static let blocked = waiting("group_id", state: 3, 1)
-    private static let full = waiting("owner_id", state: 4, 1)
+    static let releaseOwners = AccountStates.change(
+        "in_use = greatest(0, g.in_use - v.slots)", of: "unnest($1::bigint[], $2::bigint[]) v (id, slots)")
+    private static let blocked = waiting(1)
+    private static let full = waitingForAccount(1)
 
-    /// Lanes that wait for slots: as many as there are slots, of rows and slots in two parameters.
-    private static func waiting(_ column: String, state: Int, _ parameter: Int) -> String {
+    /// Lanes that wait for slots of groups: as many as there are slots, of groups and slots in two parameters.
+    private static func waiting(_ parameter: Int) -> String {
         """
-        SELECT b.* FROM unnest($\(parameter)::bigint[], $\(parameter + 1)::bigint[]) v (id, slots) CROSS JOIN LATERAL (
-          SELECT l.ctid AS place, l.lane_id, l.kind FROM lane_states l WHERE l.\(column) = v.id AND l.state = \(state)
-          ORDER BY l.turn LIMIT v.slots) b
+        SELECT b.* FROM unnest($\(parameter)::bigint[], $\(parameter + 1)::bigint[]) v (id, slots)
+        CROSS JOIN LATERAL (\(GroupStates.of("v.id"))) n
+        CROSS JOIN LATERAL (
+          SELECT l.ctid AS place, l.lane_id FROM lane_states l
+          WHERE l.group_id = v.id AND l.state = 3 AND l.turn >= n.blocked_from ORDER BY l.turn LIMIT v.slots) b
         """
     }
+
+    /// The same for slots of accounts.
+    private static func waitingForAccount(_ parameter: Int) -> String {
+        """
+        SELECT b.* FROM unnest($\(parameter)::bigint[], $\(parameter + 1)::bigint[]) v (id, slots)
+        CROSS JOIN LATERAL (\(AccountStates.of("v.id"))) n
+        CROSS JOIN LATERAL (
+          SELECT l.ctid AS place, l.lane_id FROM lane_states l
+          WHERE l.owner_id = v.id AND l.state = 4 AND l.turn >= n.blocked_from ORDER BY l.turn LIMIT v.slots) b
+        """
+    }
+
+    /// Behind what was just woken, and behind the entries that it has left in the index.
+    static let moveBlockedFrom = GroupStates.change(
+        """
+        blocked_from = (SELECT l.turn FROM lane_states l
+          WHERE l.group_id = n.group_id AND l.state = 3 AND l.turn >= n.blocked_from ORDER BY l.turn LIMIT 1)
+        """, of: "unnest($1::bigint[]) v (id)", where: "n.blocked_from IS NOT NULL")
+    static let moveFullFrom = AccountStates.change(
+        """
+        blocked_from = (SELECT l.turn FROM lane_states l
+          WHERE l.owner_id = n.owner_id AND l.state = 4 AND l.turn >= n.blocked_from ORDER BY l.turn LIMIT 1)
+        """, of: "unnest($1::bigint[]) v (id)", where: "n.blocked_from IS NOT NULL")
 
     static let lock = SQL(
         """
         SELECT 1 FROM lanes WHERE id IN (
           SELECT unnest($1::bigint[])
-          UNION SELECT w.lane_id FROM (\(waiting("group_id", state: 3, 2))) w
-          UNION SELECT w.lane_id FROM (\(waiting("owner_id", state: 4, 4))) w
+          UNION SELECT w.lane_id FROM (\(waiting(2))) w
+          UNION SELECT w.lane_id FROM (\(waitingForAccount(4))) w
           UNION SELECT l.id FROM lanes l WHERE l.group_id = ANY($6::bigint[]))
         ORDER BY id FOR UPDATE
         """)
@@ -254,7 +317,7 @@ enum LaneSQL {
             """
             UPDATE lane_states l SET state = 1,
               turn = greatest(l.turn, (SELECT last_value FROM lane_clock_\(kind.rawValue)))
-            FROM (\(lanes)) w WHERE l.ctid = w.place AND w.kind = \(kind.rawValue) RETURNING l.owner_id, l.turn
+            FROM (\(lanes)) w WHERE l.ctid = w.place RETURNING l.owner_id, l.turn
             """)
     }
 

@@ -1,4 +1,5 @@
 import Synchronization
+import TowlineCore
 
 /// What waits in a lane.
 enum LaneKind: Int, CaseIterable {
@@ -17,33 +18,67 @@ enum LaneKind: Int, CaseIterable {
 final class LaneTurns: Sendable {
     private struct State {
         var served: [Int64] = [0, 0]
+        /// The numbers that the sequence of the database is known to have reached.
+        var announced: [Int64] = [0, 0]
         var accounts: [[Int64: Int64]] = [[:], [:]]
-        /// When each kind was last looked at from its very first lane.
-        var swept: [ContinuousClock.Instant?] = [nil, nil]
+        /// When each kind is to be looked at from its very first lane; nil for now.
+        var sweepAt: [ContinuousClock.Instant?] = [nil, nil]
+        var isMore = [false, false]
+        /// The server's time of the last look at each kind.
+        var looked: [Timestamp?] = [nil, nil]
     }
 
     private static let capacity = 65_536
     /// How far, in rows, nodes may be apart in what they take for the work at hand.
     private static let slack: Int64 = 10_000
+    /// How long a lane's time may have come before it takes a look from the first to find it.
+    static let overdue: Duration = .seconds(10)
     private let state = Mutex(State())
 
     /// The number of the work at hand, as far as this node knows.
     func served(_ kind: LaneKind) -> Int64 { state.withLock { $0.served[kind.rawValue] } }
 
-    /// The number at which a look at the lanes that are ready begins.
+    /// Whether a look at the lanes that are ready, or whose time has come, is to begin at the very first.
     ///
-    /// It is that of the work at hand: claims leave their entries behind in the index, and no vacuum may remove them while
-    /// an old transaction is open. Once a second it is 0, since another node may not have known how far the work is.
-    func floor(_ kind: LaneKind) -> Int64 {
+    /// Otherwise it begins at the number of the work at hand, and a little before the present: claims leave their entries
+    /// behind in the indexes, and no vacuum may remove them while an old transaction is open. But another node may not have
+    /// known how far the work is, or nobody was there when a lane's time came. So once a second, or fifty times as rarely
+    /// as it takes, everything is looked at.
+    func isSweepDue(_ kind: LaneKind) -> Bool {
+        state.withLock { state in state.sweepAt[kind.rawValue].map { ContinuousClock.now >= $0 } ?? true }
+    }
+
+    /// Notes that everything was looked at.
+    ///
+    /// - Parameters:
+    ///   - kind: The lanes that were looked at.
+    ///   - start: When the look began.
+    ///   - now: The server's time.
+    ///   - isWhole: Whether all was found; otherwise the next look is one from the first again.
+    func noteSweep(_ kind: LaneKind, since start: ContinuousClock.Instant, at now: Timestamp, isWhole: Bool) {
+        let end = ContinuousClock.now
+        let wait = max(.seconds(1), (end - start) * 50)
         state.withLock { state in
-            let now = ContinuousClock.now
-            guard let swept = state.swept[kind.rawValue], now - swept < .seconds(1) else {
-                state.swept[kind.rawValue] = now
-                return 0
-            }
-            return state.served[kind.rawValue]
+            state.sweepAt[kind.rawValue] = isWhole ? end + wait : nil
+            state.isMore[kind.rawValue] = !isWhole
+            state.looked[kind.rawValue] = now
         }
     }
+
+    /// Notes that what is due of late was looked at.
+    ///
+    /// After a longer pause everything is to be looked at.
+    func noteLook(_ kind: LaneKind, at now: Timestamp) {
+        state.withLock { state in
+            if let looked = state.looked[kind.rawValue], now - looked > Self.overdue {
+                state.sweepAt[kind.rawValue] = nil
+            }
+            state.looked[kind.rawValue] = now
+        }
+    }
+
+    /// Whether the last look from the first has not found all.
+    func isMoreToSweep(_ kind: LaneKind) -> Bool { state.withLock { $0.isMore[kind.rawValue] } }
 
     /// A number before which no lane should be ready: nodes know of each other's work at hand, but a moment later.
     ///
@@ -51,15 +86,22 @@ final class LaneTurns: Sendable {
     func recent(_ kind: LaneKind) -> Int64 { max(0, served(kind) - Self.slack) }
 
     /// Notes the number of work that begins.
-    ///
-    /// - Returns: Whether it is ahead of what was known.
-    func serve(_ turn: Int64, of kind: LaneKind) -> Bool {
-        state.withLock { state in
-            guard turn > state.served[kind.rawValue] else { return false }
-            state.served[kind.rawValue] = turn
-            return true
-        }
+    func serve(_ turn: Int64, of kind: LaneKind) {
+        state.withLock { $0.served[kind.rawValue] = max($0.served[kind.rawValue], turn) }
     }
+
+    /// Whether the database knows how far the work is.
+    func isAnnounced(_ turn: Int64, of kind: LaneKind) -> Bool {
+        state.withLock { turn <= $0.announced[kind.rawValue] }
+    }
+
+    /// Notes that the database knows how far the work is.
+    func announce(_ turn: Int64, of kind: LaneKind) {
+        state.withLock { $0.announced[kind.rawValue] = max($0.announced[kind.rawValue], turn) }
+    }
+
+    /// Forgets what the database knows: it may be another server.
+    func forget() { state.withLock { $0.announced = [0, 0] } }
 
     /// The number of a lane that becomes ready.
     ///

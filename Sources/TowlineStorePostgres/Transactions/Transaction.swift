@@ -19,8 +19,6 @@ final class Transaction {
     let endpoints = EndpointBook()
     /// Deliveries of replays that it has ended.
     var replayEnds = ReplayEnds()
-    /// Whether a claim has moved on the number of the work at hand.
-    var isAhead = false
     /// What the statements that let objects be removed gave.
     var sweeps: [PostgresPending] = []
     /// Rows that it adds, written together.

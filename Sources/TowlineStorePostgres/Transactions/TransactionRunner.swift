@@ -11,14 +11,15 @@ final class TransactionRunner: Sendable {
     private let settings: PostgresStoreConfiguration
     private let signals: PostgresSignals
     /// The order of turns as this node knows it.
-    let turns = LaneTurns()
+    let turns: LaneTurns
     /// Lanes that this node has met.
     let lanes: LaneCache
     /// This node's part of the queues.
     let desk: QueueDesk
 
     /// A runner that sends signals after commits.
-    init(settings: PostgresStoreConfiguration, signals: PostgresSignals, lanes: LaneCache) {
+    init(settings: PostgresStoreConfiguration, signals: PostgresSignals, turns: LaneTurns, lanes: LaneCache) {
+        self.turns = turns
         self.lanes = lanes
         self.settings = settings
         self.signals = signals
