@@ -380,7 +380,7 @@ enum RowSQL {
     static let hastenSweep = SQL(
         """
         UPDATE object_intents SET unheard = false, sweep_at = CASE WHEN sweep_at IS NULL THEN NULL ELSE $2 END
-        WHERE object_key = ANY($1::text[])
+        WHERE object_key = ANY($1::text[]) AND (unheard OR sweep_at IS NOT NULL)
         """)
     static let succeed = SQL(
         """
