@@ -12,11 +12,9 @@ extension PostgresStore {
         let bell = QueueBell(pool: readers)
         let desk = runner.desk
         desk.start(pool: writers, runner: runner, settings: configuration) { bell.ring($0) }
-        hub.queueEar.withLock { ear in
-            ear = { [weak desk] payload in
-                guard let payload else { return desk?.hearOfAll() ?? () }
-                if let keys = bell.keys(of: payload) { desk?.hear(of: keys) }
-            }
+        hub.hearOfQueues { [weak desk] payload in
+            guard let payload else { return desk?.hearOfAll() ?? () }
+            if let keys = bell.keys(of: payload) { desk?.hear(of: keys) }
         }
     }
 

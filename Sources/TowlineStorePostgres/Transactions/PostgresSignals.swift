@@ -21,13 +21,25 @@ final class PostgresSignals: Sendable {
     private let local: StoreSignals
     private let pool: PostgresPool
     private let state = Mutex(State())
-    /// Hears what nodes say about queues; nil says that anything may have been missed.
-    let queueEar = Mutex<(@Sendable (String?) -> Void)?>(nil)
+    /// What hears of queues.
+    ///
+    /// A value of its own around the closure: a `Mutex` of the closure itself would wrap it once more each time it is read,
+    /// until a call of it needs more stack than there is.
+    private struct QueueEar {
+        let hear: @Sendable (String?) -> Void
+    }
+
+    private let queueEar = Mutex<QueueEar?>(nil)
 
     /// Signals for the engines of this process, sent to other nodes on a connection of a pool.
     init(signals: StoreSignals, pool: PostgresPool) {
         local = signals
         self.pool = pool
+    }
+
+    /// Lets a closure hear what nodes say about queues; nil says that anything may have been missed.
+    func hearOfQueues(_ hear: @escaping @Sendable (String?) -> Void) {
+        queueEar.withLock { $0 = QueueEar(hear: hear) }
     }
 
     /// Sends what a transaction leaves to be said.
@@ -47,12 +59,12 @@ final class PostgresSignals: Sendable {
     /// Wakes everybody: something may have been missed.
     func wakeAll() {
         for topic in StoreTopic.allCases { local.send(topic) }
-        queueEar.withLock { $0 }?(nil)
+        queueEar.withLock { $0 }?.hear(nil)
     }
 
     /// Takes in the payload of a notification.
     func receive(_ payload: String) {
-        if payload.hasPrefix(QueueBell.prefix) { return queueEar.withLock { $0 }?(payload) ?? () }
+        if payload.hasPrefix(QueueBell.prefix) { return queueEar.withLock { $0 }?.hear(payload) ?? () }
         let parts = payload.split(separator: " ", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0] != Substring(String(node, radix: 16)) else { return }
         let bits = UInt32(parts[1], radix: 16) ?? .max
