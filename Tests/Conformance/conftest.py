@@ -60,6 +60,7 @@ def started(tmp_path):
 
     yield start
     for server in servers:
+        assert not server.has_crashed, (server.process.returncode, server.text())
         if server.running:
             server.thaw()
             assert server.stop() == 0, server.text()

@@ -101,6 +101,7 @@ def started(folder):
     yield start
     codes = []
     for stage in stages:
+        assert not stage.server.has_crashed, (stage.server.process.returncode, stage.server.text())
         if stage.server.running:
             stage.server.thaw()
             codes.append((stage.server.stop(), stage.server.text()))

@@ -114,16 +114,23 @@ class Nodes:
         ]
 
     def kill(self, number):
+        self._check(number)
         self.nodes[number].kill()
         self.again(number)
+
+    def _check(self, number):
+        node = self.nodes[number]
+        assert not node.has_crashed, f"{self.name(number)} has crashed ({node.process.returncode})\n{node.text()}"
 
     def stop(self):
         return [node.stop() for node in self.nodes]
 
     def end(self):
+        crashed = [node.text() for node in self.nodes if node is not None and node.has_crashed]
         for node in self.nodes:
             if node is not None:
                 node.kill()
+        assert not crashed, crashed
 
 
 class Trouble:

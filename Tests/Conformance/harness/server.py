@@ -119,6 +119,11 @@ class Towline:
         self._join()
         return self.process.returncode
 
+    @property
+    def has_crashed(self):
+        """Whether it ended by a signal that nobody sends: a fault of its own."""
+        return -(self.process.poll() or 0) in (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGTRAP, signal.SIGABRT)
+
     def kill(self):
         """Ends it as a crash would."""
         if self.process.poll() is None:
