@@ -9,7 +9,7 @@ import TowlineCore
 /// index is looked at from its very beginning from time to time, the rarer the longer that takes.
 final class QueueFloors: Sendable {
     /// How long our transactions take at most, but for a few.
-    static let margin: Duration = .seconds(3)
+    static let margin: Duration = .seconds(1)
 
     /// Which index.
     enum Index: Int, CaseIterable {
