@@ -18,12 +18,22 @@ enum FreePort {
 
     /// The address with a port of its own: the one named, or a free one for 0.
     ///
+    /// - Parameters:
+    ///   - address: The address.
+    ///   - setting: The setting that it is from, for the error.
+    ///   - other: A port that is spoken for and not listened on yet.
+    ///   - group: Where to listen.
+    ///   - choose: Gives a port to try for 0.
+    /// - Returns: The port.
     /// - Throws: ``ServerError`` when the address cannot be listened on.
-    static func resolve(_ address: Settings.HostPort, setting: String, group: any EventLoopGroup) async throws -> Int {
+    static func resolve(
+        _ address: Settings.HostPort, setting: String, besides other: Int? = nil, group: any EventLoopGroup,
+        choose: () -> Int = { Int.random(in: range) }
+    ) async throws -> Int {
         if address.port == 0 {
             for _ in 0..<tries {
-                let port = Int.random(in: range)
-                if (try? await bind(address.host, port, group)) != nil { return port }
+                let port = choose()
+                if port != other, (try? await bind(address.host, port, group)) != nil { return port }
             }
         }
         do {

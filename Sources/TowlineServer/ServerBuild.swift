@@ -52,7 +52,8 @@ final class ServerBuild: Sendable {
         let group = MultiThreadedEventLoopGroup.singleton
         tls = try settings.api.tls.map { try TLSFiles($0).serverConfiguration() }
         let apiPort = try await FreePort.resolve(settings.api.listen, setting: "api.listen", group: group)
-        let adminPort = try await FreePort.resolve(settings.admin.listen, setting: "admin.listen", group: group)
+        let adminPort = try await FreePort.resolve(
+            settings.admin.listen, setting: "admin.listen", besides: apiPort, group: group)
         ports = (apiPort, adminPort)
         let publicURL = settings.api.effectivePublicURL(port: apiPort)
         var adminListen = settings.admin.listen
