@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the suite of the S3 object store, and pulls by the built binary, against Ceph with radosgw on loopback.
+# Runs the suite of the S3 object store, or a command, against Ceph with radosgw on loopback.
 #
 # Installs Ceph from Debian when it is missing (needs root), starts one monitor, one manager, one OSD that keeps its
 # objects in memory, and a radosgw, all in a temporary folder, and ends them at the end. Needs a build of the tests:
