@@ -128,6 +128,6 @@ enum EndpointQuery {
         SELECT n.in_use, (SELECT count(*) FROM (
           SELECT 1 FROM lanes l JOIN deliveries d ON d.lane_id = l.id AND d.state = 0
           WHERE l.group_id = p.group_id AND l.kind = 1 LIMIT 10000) w)
-        FROM endpoints p CROSS JOIN LATERAL (\(GroupStates.of("p.group_id"))) n WHERE p.id = $1
+        FROM endpoints p CROSS JOIN LATERAL (\(SlotStates.groups.of("p.group_id"))) n WHERE p.id = $1
         """)
 }

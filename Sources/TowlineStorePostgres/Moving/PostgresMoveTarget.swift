@@ -284,8 +284,7 @@ package final class PostgresMoveTarget: MoveTarget {
     /// Tables whose rows are made here, or are left behind.
     static let companions = [
         "lane_accounts", "account_states", "group_states", "lane_states", "queue_ready", "queue_hidden", "queue_counts",
-        "dropped_queues",
-        "extra_slots",
+        "dropped_queues", "extra_slots",
     ]
 }
 

@@ -143,7 +143,7 @@ extension Transaction {
         if found.isEmpty, laneTurns.isSweepDue(kind) {
             let start = ContinuousClock.now
             found = try ready(kind, limit: most, from: 0, overdue: .seconds(1_000_000_000))
-            laneTurns.noteSweep(kind, since: start, at: now, isWhole: found.count < most)
+            laneTurns.noteSweep(kind, since: start, at: now, last: found.count < most ? nil : found.last?.turn)
         }
         if let first = found.first { laneTurns.serve(first.turn, of: kind) }
         return found
@@ -236,7 +236,7 @@ extension Transaction {
         }
         passOn(kind, plan, used: used, owners: owners)
         let served = laneTurns.served(kind)
-        if laneTurns.isAnnounced(served, of: kind) == false {
+        if !laneTurns.isAnnounced(served, of: kind) {
             connection.add(kind == .pull ? ClaimSQL.servePulls : ClaimSQL.serveDeliveries, .integer(served))
             effects.afterCommit { [laneTurns] in laneTurns.announce(served, of: kind) }
         }
@@ -364,20 +364,20 @@ enum ClaimSQL {
     static let groupStates = SQL(
         """
         SELECT v.id, n.in_use, n.next_start FROM unnest($1::bigint[]) v (id)
-        CROSS JOIN LATERAL (\(GroupStates.of("v.id"))) n
+        CROSS JOIN LATERAL (\(SlotStates.groups.of("v.id"))) n
         """)
     static let accountStates = SQL(
         """
         SELECT v.id, n.in_use FROM unnest($1::bigint[]) v (id)
-        CROSS JOIN LATERAL (\(AccountStates.of("v.id"))) n
+        CROSS JOIN LATERAL (\(SlotStates.accounts.of("v.id"))) n
         """)
     static let lockLanes = SQL("SELECT 1 FROM lanes WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE")
-    static let useGroups = GroupStates.change(
+    static let useGroups = SlotStates.groups.change(
         """
         in_use = g.in_use + v.slots, next_start = greatest(g.next_start, v.next_start),
         blocked_from = least(g.blocked_from, v.blocked)
         """, of: "unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) v (id, slots, next_start, blocked)")
-    static let useOwners = AccountStates.change(
+    static let useOwners = SlotStates.accounts.change(
         "in_use = g.in_use + v.slots, blocked_from = least(g.blocked_from, v.blocked)",
         of: "unnest($1::bigint[], $2::bigint[], $3::bigint[]) v (id, slots, blocked)")
     static let settlePulls = SQL(

@@ -169,10 +169,10 @@ enum ControlSQL {
     static let lockGroup = SQL("SELECT 1 FROM lane_groups WHERE kind = 0 AND hash = $1 FOR UPDATE")
     static let groupState = SQL(
         """
-        SELECT k.id, n.in_use FROM lane_groups k CROSS JOIN LATERAL (\(GroupStates.of("k.id"))) n
+        SELECT k.id, n.in_use FROM lane_groups k CROSS JOIN LATERAL (\(SlotStates.groups.of("k.id"))) n
         WHERE k.kind = 0 AND k.hash = $1
         """)
-    static let useGroup = GroupStates.change("in_use = g.in_use + $2", of: "(SELECT $1::bigint AS id) v")
+    static let useGroup = SlotStates.groups.change("in_use = g.in_use + $2", of: "(SELECT $1::bigint AS id) v")
     static let addExtraSlots = SQL(
         """
         INSERT INTO extra_slots (lease, group_id, slots) VALUES ($1, $2, $3)

@@ -1,10 +1,9 @@
 extension Schema {
-    /// The second version: what changes of lanes, groups, accounts and counters stands in rows that are found by how new they are, and
-    /// objects of attempts whose writer was not heard of are looked for once more.
+    /// The second version: what changes of lanes, groups, accounts and counters stands in rows that are found by how new
+    /// they are, and objects of attempts whose writer was not heard of are looked for once more.
     ///
     /// PostgreSQL keeps each version of a row for as long as any transaction is open that may see it. A unique index then
-    /// makes every change of the row pass all of them, and so does a look by number. The tables here have
-    /// none: a row is found at the end of an index on its number and something that only grows.
+    /// makes every change of the row pass all of them, and so does a look by number. The tables here have none: a row is found at the end of an index on its number and something that only grows.
     ///
     /// Nodes of the first version cannot go on beside it: a column that each of their statements names has another name.
     static let v2 = """

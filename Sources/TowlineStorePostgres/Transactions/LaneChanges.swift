@@ -181,63 +181,6 @@ extension Transaction {
     }
 }
 
-/// Where the state of a lane is found.
-///
-/// A lane's turn only grows, so its state is the last entry in the index on both. The versions before it, which stay for
-/// as long as an old transaction is open, are not looked at.
-enum LaneStates {
-    /// A query for a lane's state, with its `place` for an update that follows.
-    ///
-    /// Whoever changes a state holds the row in `lanes` since an earlier statement, so the place stays the place.
-    static func of(_ lane: String) -> String {
-        "SELECT s.ctid AS place, s.* FROM lane_states s WHERE s.lane_id = \(lane) ORDER BY s.turn DESC LIMIT 1"
-    }
-}
-
-/// Where the state of a group is found: its last version, as ``LaneStates`` says of lanes.
-enum GroupStates {
-    /// A query for a group's state, with its `place` for an update that follows.
-    ///
-    /// Whoever changes a state holds the row in `lane_groups` since an earlier statement.
-    static func of(_ group: String) -> String {
-        "SELECT s.ctid AS place, s.* FROM group_states s WHERE s.group_id = \(group) ORDER BY s.version DESC LIMIT 1"
-    }
-
-    /// Changes the states `g` of groups.
-    ///
-    /// - Parameters:
-    ///   - assignments: What becomes of `g`.
-    ///   - groups: Where their numbers are from: `v` with a column `id`.
-    ///   - condition: Of the newest states `n`, which change.
-    /// - Returns: The statement.
-    static func change(_ assignments: String, of groups: String, where condition: String = "true") -> SQL {
-        SQL(
-            """
-            UPDATE group_states g SET version = g.version + 1, \(assignments)
-            FROM \(groups) CROSS JOIN LATERAL (\(of("v.id"))) n WHERE g.ctid = n.place AND \(condition)
-            """)
-    }
-}
-
-/// Where the state of an account is found: its last version, as ``GroupStates`` says of groups.
-enum AccountStates {
-    /// A query for an account's state, with its `place` for an update that follows.
-    ///
-    /// Whoever changes a state holds the row in `lane_accounts` since an earlier statement.
-    static func of(_ account: String) -> String {
-        "SELECT s.ctid AS place, s.* FROM account_states s WHERE s.owner_id = \(account) ORDER BY s.version DESC LIMIT 1"
-    }
-
-    /// Changes the states `g` of accounts (``GroupStates/change(_:of:where:)``).
-    static func change(_ assignments: String, of accounts: String, where condition: String = "true") -> SQL {
-        SQL(
-            """
-            UPDATE account_states g SET version = g.version + 1, \(assignments)
-            FROM \(accounts) CROSS JOIN LATERAL (\(of("v.id"))) n WHERE g.ctid = n.place AND \(condition)
-            """)
-    }
-}
-
 /// The statements about lanes.
 ///
 /// A lane's `state`: 0 empty, 1 ready, 2 ready at `ready_at`, 3 has due rows while its group is full, 4 has due rows while
@@ -248,56 +191,24 @@ enum AccountStates {
 enum LaneSQL {
     static let lockGroups = SQL("SELECT 1 FROM lane_groups WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE")
     static let lockOwners = SQL("SELECT 1 FROM lane_accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE")
-    static let forgetStarts = GroupStates.change("next_start = 0", of: "unnest($1::bigint[]) v (id)")
-    static let releaseSlots = GroupStates.change(
+    static let forgetStarts = SlotStates.groups.change("next_start = 0", of: "unnest($1::bigint[]) v (id)")
+    static let releaseSlots = SlotStates.groups.change(
         "in_use = greatest(0, g.in_use - v.slots)", of: "unnest($1::bigint[], $2::bigint[]) v (id, slots)")
-    static let pause = GroupStates.change(
+    static let pause = SlotStates.groups.change(
         "next_start = greatest(g.next_start, $2)", of: "(SELECT $1::bigint AS id) v")
-    static let releaseOwners = AccountStates.change(
+    static let releaseOwners = SlotStates.accounts.change(
         "in_use = greatest(0, g.in_use - v.slots)", of: "unnest($1::bigint[], $2::bigint[]) v (id, slots)")
-    private static let blocked = waiting(1)
-    private static let full = waitingForAccount(1)
-
-    /// Lanes that wait for slots of groups: as many as there are slots, of groups and slots in two parameters.
-    private static func waiting(_ parameter: Int) -> String {
-        """
-        SELECT b.* FROM unnest($\(parameter)::bigint[], $\(parameter + 1)::bigint[]) v (id, slots)
-        CROSS JOIN LATERAL (\(GroupStates.of("v.id"))) n
-        CROSS JOIN LATERAL (
-          SELECT l.ctid AS place, l.lane_id FROM lane_states l
-          WHERE l.group_id = v.id AND l.state = 3 AND l.turn >= n.blocked_from ORDER BY l.turn LIMIT v.slots) b
-        """
-    }
-
-    /// The same for slots of accounts.
-    private static func waitingForAccount(_ parameter: Int) -> String {
-        """
-        SELECT b.* FROM unnest($\(parameter)::bigint[], $\(parameter + 1)::bigint[]) v (id, slots)
-        CROSS JOIN LATERAL (\(AccountStates.of("v.id"))) n
-        CROSS JOIN LATERAL (
-          SELECT l.ctid AS place, l.lane_id FROM lane_states l
-          WHERE l.owner_id = v.id AND l.state = 4 AND l.turn >= n.blocked_from ORDER BY l.turn LIMIT v.slots) b
-        """
-    }
-
-    /// Behind what was just woken, and behind the entries that it has left in the index.
-    static let moveBlockedFrom = GroupStates.change(
-        """
-        blocked_from = (SELECT l.turn FROM lane_states l
-          WHERE l.group_id = n.group_id AND l.state = 3 AND l.turn >= n.blocked_from ORDER BY l.turn LIMIT 1)
-        """, of: "unnest($1::bigint[]) v (id)", where: "n.blocked_from IS NOT NULL")
-    static let moveFullFrom = AccountStates.change(
-        """
-        blocked_from = (SELECT l.turn FROM lane_states l
-          WHERE l.owner_id = n.owner_id AND l.state = 4 AND l.turn >= n.blocked_from ORDER BY l.turn LIMIT 1)
-        """, of: "unnest($1::bigint[]) v (id)", where: "n.blocked_from IS NOT NULL")
+    private static let blocked = SlotStates.groups.waitingLanes(1)
+    private static let full = SlotStates.accounts.waitingLanes(1)
+    static let moveBlockedFrom = SlotStates.groups.moveBlockedFrom
+    static let moveFullFrom = SlotStates.accounts.moveBlockedFrom
 
     static let lock = SQL(
         """
         SELECT 1 FROM lanes WHERE id IN (
           SELECT unnest($1::bigint[])
-          UNION SELECT w.lane_id FROM (\(waiting(2))) w
-          UNION SELECT w.lane_id FROM (\(waitingForAccount(4))) w
+          UNION SELECT w.lane_id FROM (\(SlotStates.groups.waitingLanes(2))) w
+          UNION SELECT w.lane_id FROM (\(SlotStates.accounts.waitingLanes(4))) w
           UNION SELECT l.id FROM lanes l WHERE l.group_id = ANY($6::bigint[]))
         ORDER BY id FOR UPDATE
         """)

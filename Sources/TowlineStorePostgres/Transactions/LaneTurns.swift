@@ -54,13 +54,15 @@ final class LaneTurns: Sendable {
     ///   - kind: The lanes that were looked at.
     ///   - start: When the look began.
     ///   - now: The server's time.
-    ///   - isWhole: Whether all was found; otherwise the next look is one from the first again.
-    func noteSweep(_ kind: LaneKind, since start: ContinuousClock.Instant, at now: Timestamp, isWhole: Bool) {
+    ///   - last: The turn of the last lane that was found, where there may be more; what stands before the work at hand is
+    ///     missed otherwise, so the next look begins at the first again.
+    func noteSweep(_ kind: LaneKind, since start: ContinuousClock.Instant, at now: Timestamp, last: Int64?) {
         let end = ContinuousClock.now
         let wait = max(.seconds(1), (end - start) * 50)
         state.withLock { state in
-            state.sweepAt[kind.rawValue] = isWhole ? end + wait : nil
-            state.isMore[kind.rawValue] = !isWhole
+            let isMore = last.map { $0 < state.served[kind.rawValue] } ?? false
+            state.sweepAt[kind.rawValue] = isMore ? nil : end + wait
+            state.isMore[kind.rawValue] = isMore
             state.looked[kind.rawValue] = now
         }
     }
@@ -77,7 +79,7 @@ final class LaneTurns: Sendable {
         }
     }
 
-    /// Whether the last look from the first has not found all.
+    /// Whether the last look from the first has not found all that stands before the work at hand.
     func isMoreToSweep(_ kind: LaneKind) -> Bool { state.withLock { $0.isMore[kind.rawValue] } }
 
     /// A number before which no lane should be ready: nodes know of each other's work at hand, but a moment later.
